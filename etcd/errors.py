@@ -1,0 +1,35 @@
+"""The errors that reach a user: each names what is wrong, why, and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    `where` names the node or setting, `what` says what was found and why it matters, `action` what to do.
+    """
+
+    where: str
+    what: str
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}. {self.action}."
+
+
+class ClusterError(Exception):
+    """A failure to tell the user, made of one or more problems; `str()` has one line for each."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems: Sequence[Problem] = problems
+
+
+class Unreachable(ClusterError):
+    """A host that no connection could be made to, or whose connection broke."""
+
+
+class Cancelled(ClusterError):
+    """The user, or the end of the engine, stopped the work after the step in hand."""

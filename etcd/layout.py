@@ -1,0 +1,61 @@
+"""Every path that the program uses on a host, derived from the `paths` settings in one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+UNIT = "etcd.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The directories of one host; all are absolute and normalized.
+
+    `config_dir` belongs to root and holds what is staged, what is active and the markers; `data_dir` and `wal_dir`
+    belong to etcd and are never written by root.
+    """
+
+    bin_dir: str
+    install_dir: str
+    config_dir: str
+    data_dir: str
+    wal_dir: str | None
+
+    @classmethod
+    def from_inputs(cls, inputs: Mapping[str, Any]) -> Self:
+        """Read the shape that `inputs` writes."""
+        return cls(**{name: inputs.get(name) for name in cls.__dataclass_fields__})
+
+    def inputs(self) -> dict[str, str | None]:
+        """Return the paths as resource inputs."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @property
+    def wal(self) -> str:
+        """The directory that holds the WAL files: its own one, or etcd's default inside the data directory."""
+        return self.wal_dir or f"{self.data_dir}/member/wal"
+
+    @property
+    def environment(self) -> str:
+        """The environment file that the unit reads first; a link into the active revision."""
+        return f"{self.config_dir}/etcd.env"
+
+    @property
+    def bootstrap_environment(self) -> str:
+        """The environment file that may say `new` or list a join; there only until the member has served."""
+        return f"{self.config_dir}/bootstrap.env"
+
+    @property
+    def active_revision(self) -> str:
+        """The link to the revision that a (re)start uses."""
+        return f"{self.config_dir}/current"
+
+    @property
+    def active_certificates(self) -> str:
+        """The link to the leaf certificates in use; etcd reads them at each new connection."""
+        return f"{self.config_dir}/certificates/current"
+
+    def version_dir(self, version: str) -> str:
+        """Return the directory of one version's binaries."""
+        return f"{self.install_dir}/v{version}"
