@@ -1,0 +1,174 @@
+"""Certificate authorities that the user brings."""
+
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from etcd.settings.model import Authority, Settings
+from etcd.settings.problems import SECRET, Path, shown
+from etcd.settings.reading import Reader
+
+
+def complete(settings: Settings, reader: Reader) -> Settings:
+    """Return the settings with the texts of brought CAs filled in and checked."""
+    ca = settings.ca
+    if ca.shared and ca.peer is not None:
+        reader.refuse(
+            ("ca", "peer"), "a CA", "nothing while ca.shared is true", "One CA, ca.client, then signs for all.",
+            "Remove ca.peer, or set ca.shared to false.",
+        )  # fmt: skip
+    client = _complete(ca.client, ("ca", "client"), reader)
+    peer = _complete(ca.peer, ("ca", "peer"), reader)
+    if not ca.shared and client and peer and client.certificate and client.certificate == peer.certificate:
+        reader.refuse(
+            ("ca", "peer"),
+            "the certificate of ca.client",
+            "a CA of its own",
+            "With one CA for both, a client's certificate would also open the peers' port unless names are checked.",
+            "Remove ca.peer and set ca.shared to true, which checks them.",
+        )
+    return settings.model_copy(update={"ca": ca.model_copy(update={"client": client, "peer": peer})})
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Return what to say about brought CAs that end soon."""
+    result = []
+    longest = max(
+        [
+            settings.certificates.validity_days,
+            *(client.validity_days or 0 for client in settings.clients.values()),
+        ]
+    )
+    for name, authority in (("client", settings.ca.client), ("peer", settings.ca.peer)):
+        if authority is None or authority.certificate is None:
+            continue
+        end = x509.load_pem_x509_certificate(authority.certificate.encode()).not_valid_after_utc
+        left = end - datetime.now(UTC)
+        if left < timedelta(days=longest):
+            result.append(
+                f"ca.{name}: the CA ends on {end:%Y-%m-%d}, before certificates of {longest} days made today would;"
+                " they stop working with it. Prepare its successor, or shorten certificates.validity_days."
+            )
+        elif left < timedelta(days=365):
+            result.append(
+                f"ca.{name}: the CA ends on {end:%Y-%m-%d}, in less than a year. Prepare its successor."
+            )
+    return result
+
+
+def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authority | None:
+    if authority is None:
+        return None
+    noted = len(reader.problems)
+    certificate = reader.one_of(
+        key, authority.certificate, authority.certificate_file, "certificate", "the CA's certificate as PEM"
+    )
+    private_key = reader.one_of(
+        key, authority.private_key, authority.private_key_file, "private_key", "the CA's private key as PEM"
+    )
+    if len(reader.problems) == noted:
+        if (certificate is None) != (private_key is None):
+            lacking = "certificate" if certificate is None else "private_key"
+            reader.refuse(
+                (*key, lacking), "nothing", f"{lacking} or {lacking}_file", "A CA signs with both, and one is given.",
+                "Set it, or remove the other one to get a generated CA.", involves=(key,),
+            )  # fmt: skip
+        elif certificate is not None and private_key is not None:
+            _check(authority, key, certificate, private_key, reader)
+    return authority.model_copy(update={"certificate": certificate, "private_key": private_key})
+
+
+def _check(authority: Authority, key: Path, certificate: str, private_key: str, reader: Reader) -> None:
+    named = (*key, "certificate" if authority.certificate_file is None else "certificate_file")
+    got = "text" if authority.certificate_file is None else shown(named, str(authority.certificate_file))
+    allowed = "one PEM certificate of a CA"
+    try:
+        parsed = x509.load_pem_x509_certificates(certificate.encode())
+        public = parsed[0].public_key()
+        extensions = parsed[0].extensions
+    except (ValueError, UnsupportedAlgorithm):
+        reader.refuse(
+            named, got, allowed, "It cannot be read as a certificate.", "Give the PEM text of the CA."
+        )
+        return
+    if len(parsed) > 1:
+        reader.refuse(
+            named,
+            f"{len(parsed)} certificates",
+            allowed,
+            "Which of them signs would be a guess.",
+            "Leave only the CA.",
+        )
+        return
+    _check_certificate(parsed[0], extensions, named, got, reader)
+    key_named = (*key, "private_key" if authority.private_key_file is None else "private_key_file")
+    key_got = (
+        SECRET if authority.private_key_file is None else shown(key_named, str(authority.private_key_file))
+    )
+    key_allowed = "the unencrypted PEM private key of the CA"
+    try:
+        loaded = load_pem_private_key(private_key.encode(), None)
+    except TypeError:
+        reader.refuse(
+            key_named, key_got, key_allowed, "The key is encrypted.",
+            "Decrypt it with openssl pkey, and store it with pulumi config set --secret.",
+        )  # fmt: skip
+        return
+    except (ValueError, UnsupportedAlgorithm):
+        reader.refuse(key_named, key_got, key_allowed, "It cannot be read as a private key.")
+        return
+    usable = (
+        (isinstance(loaded, rsa.RSAPrivateKey) and loaded.key_size >= 2048)
+        or (
+            isinstance(loaded, ec.EllipticCurvePrivateKey)
+            and loaded.curve.name in ("secp256r1", "secp384r1", "secp521r1")
+        )
+        or isinstance(loaded, ed25519.Ed25519PrivateKey)
+    )
+    if not usable:
+        reader.refuse(
+            key_named, key_got, "a key that is RSA of 2048 bits or more, ECDSA on P256, P384 or P521, or Ed25519",
+            "etcd's TLS accepts no other.",
+        )  # fmt: skip
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if loaded.public_key().public_bytes(*form) != public.public_bytes(*form):
+        reader.refuse(
+            key_named, key_got, key_allowed, "It belongs to another certificate: the public keys differ.",
+            "Give the certificate and the key of one CA.",
+        )  # fmt: skip
+
+
+def _check_certificate(
+    certificate: x509.Certificate, extensions: x509.Extensions, named: Path, got: str, reader: Reader
+) -> None:
+    allowed = "the certificate of a CA"
+    try:
+        is_ca = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        is_ca = False
+    try:
+        signs = extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        signs = True  # without the extension, every use is allowed: RFC 5280, 4.2.1.3
+    if not is_ca or not signs:
+        why = (
+            "Its key usage does not allow signing certificates."
+            if is_ca
+            else "Its basic constraints do not say CA."
+        )
+        reader.refuse(named, got, allowed, why, "Give the CA itself, not a certificate that it signed.")
+    now = datetime.now(UTC)
+    if certificate.not_valid_after_utc <= now:
+        reader.refuse(
+            named, got, f"{allowed} that is valid now", f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
+            "Give its successor.",
+        )  # fmt: skip
+    elif certificate.not_valid_before_utc > now:
+        reader.refuse(
+            named, got, f"{allowed} that is valid now",
+            f"It is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on.",
+            "Wait until then, or compare this machine's clock.",
+        )  # fmt: skip

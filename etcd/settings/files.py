@@ -1,0 +1,18 @@
+"""What the settings' files hold, put into the settings."""
+
+from pathlib import Path
+
+from etcd.settings import archives, authorities, host_keys, login
+from etcd.settings.model import Settings
+from etcd.settings.problems import Problem
+from etcd.settings.reading import Reader
+
+
+def read(settings: Settings, base: Path) -> tuple[Settings, list[Problem]]:
+    """Return the settings with the content of all files filled in, and what is wrong with them."""
+    reader = Reader(base)
+    settings = settings.model_copy(update={"ssh": login.complete(settings.ssh, reader)})
+    settings = host_keys.complete(settings, reader)
+    settings = archives.complete(settings, reader)
+    settings = authorities.complete(settings, reader)
+    return settings, reader.problems

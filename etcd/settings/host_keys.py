@@ -1,0 +1,124 @@
+"""The keys hosts are known by."""
+
+import asyncssh
+
+from etcd.settings import addresses
+from etcd.settings.connection import NodeSsh
+from etcd.settings.model import Node, Settings
+from etcd.settings.problems import Path, shown
+from etcd.settings.reading import Reader
+
+# In order of preference. RSA keys are missing because the command plugin offers the host only ssh-rsa signatures,
+# which servers refuse: https://github.com/pulumi/pulumi-command/issues/755
+USABLE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
+ALLOWED = "an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…"
+NOT_RSA = (
+    "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
+)
+
+
+def complete(settings: Settings, reader: Reader) -> Settings:
+    """Return the settings with each node's and the bastion's SSH address, account and host key filled in."""
+    ssh = settings.ssh
+    known: asyncssh.SSHKnownHosts | None = None
+    unread = False
+    if ssh.known_hosts_file is not None:
+        text = reader.text(
+            ("ssh", "known_hosts_file"), ssh.known_hosts_file, "host keys in known_hosts format"
+        )
+        unread = text is None
+        if text is not None:
+            try:
+                known = asyncssh.import_known_hosts(text)
+            except ValueError as error:
+                unread = True
+                key = ("ssh", "known_hosts_file")
+                reader.refuse(
+                    key, shown(key, str(ssh.known_hosts_file)), "a file in known_hosts format", f"{error}."
+                )
+
+    def host_key(key: Path, given: str | None, host: str, port: int) -> str | None:
+        if given is not None:
+            return _given(key, given, reader)
+        if unread:
+            return None
+        return _known(key, known, host, port, reader, required=ssh.host_key_policy == "pinned")
+
+    nodes: dict[str, Node] = {}
+    for name, node in settings.nodes.items():
+        host, port = node.ssh.host or node.address, node.ssh.port or ssh.port
+        complete_ssh = NodeSsh.model_construct(
+            host=host,
+            port=port,
+            user=node.ssh.user or ssh.user,
+            host_key=host_key(("nodes", name, "ssh", "host_key"), node.ssh.host_key, host, port),
+        )
+        nodes[name] = node.model_copy(update={"ssh": complete_ssh})
+    update: dict[str, object] = {"nodes": nodes}
+    if ssh.bastion is not None:
+        bastion = ssh.bastion
+        found = host_key(("ssh", "bastion", "host_key"), bastion.host_key, bastion.host, bastion.port)
+        update["ssh"] = ssh.model_copy(update={"bastion": bastion.model_copy(update={"host_key": found})})
+    return settings.model_copy(update=update)
+
+
+def _given(key: Path, line: str, reader: Reader) -> str | None:
+    """Return `type base64` of a host key, which may have a host before and a comment behind."""
+    words = line.split()
+    start = next(
+        (index for index, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), None
+    )
+    bare = " ".join(words[start : start + 2]) if start is not None else ""
+    try:
+        algorithm = asyncssh.import_public_key(bare).get_algorithm()
+    except (asyncssh.KeyImportError, ValueError):
+        reader.refuse(
+            key, shown(key, line), ALLOWED, "It is not a public key.", "Take it from ssh-keyscan's output."
+        )
+        return None
+    if algorithm not in USABLE or len(line.strip().splitlines()) > 1:
+        why = NOT_RSA if "rsa" in algorithm else "Only one key of these kinds can be pinned."
+        reader.refuse(
+            key, algorithm, ALLOWED, why, "Give the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 HOST."
+        )
+        return None
+    return bare
+
+
+def _known(
+    key: Path, known: asyncssh.SSHKnownHosts | None, host: str, port: int, reader: Reader, *, required: bool
+) -> str | None:
+    """Return the best key known_hosts has for a host; None without any if none is `required`."""
+    where = f"{addresses.bracketed(host)}:{port}"
+    found: list[asyncssh.SSHKey] = []
+    if known is not None:
+        host_keys, _, revoked, *_ = known.match(host, host if addresses.is_ip(host) else "", port)
+        found = [each for each in host_keys if each not in revoked]
+    by_algorithm = {each.get_algorithm(): each for each in found}
+    for algorithm in USABLE:
+        if algorithm in by_algorithm:
+            return " ".join(by_algorithm[algorithm].export_public_key().decode().split()[:2])
+    if found:
+        reader.refuse(
+            key,
+            "only " + ", ".join(sorted(by_algorithm)) + " in ssh.known_hosts_file",
+            ALLOWED,
+            NOT_RSA if "ssh-rsa" in by_algorithm else "Only these kinds can be pinned.",
+            f"Add the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 -p {port} {host}.",
+        )
+    elif required:
+        lacking = (
+            "and ssh.known_hosts_file is not set"
+            if known is None
+            else f"and ssh.known_hosts_file has no {where}"
+        )
+        reader.refuse(
+            key,
+            f"nothing, {lacking}",
+            ALLOWED,
+            "Without it the program could be talking to any machine that answers at this address.",
+            f"Add the line of ssh-keyscan -t ed25519 -p {port} {host} after comparing it with the host's own,"
+            " or set ssh.host_key_policy to accept-new to trust the first one seen.",
+            involves=(("ssh", "known_hosts_file"), ("ssh", "port"), ("ssh", "host_key_policy")),
+        )
+    return None

@@ -1,0 +1,29 @@
+"""The one entry to the settings."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from etcd.settings import checks, files, structure
+from etcd.settings.model import Settings
+from etcd.settings.problems import SettingsError, unspoiled
+
+
+def load(
+    raw: Mapping[str, Any], secret_keys: Collection[str] = (), base: Path | None = None
+) -> tuple[Settings, list[str]]:
+    """Return the settings that `raw` describes, complete, and warnings of one line each.
+
+    `raw` has the keys without their namespace; objects may be maps or JSON text. Values below `secret_keys` are not
+    shown in messages. Relative paths start at `base`, by default the working directory. The files that the settings
+    name are read, and their content stands in the result. Raises SettingsError with all problems at once.
+    """
+    draft, problems = structure.parse(raw, secret_keys)
+    wrong = [problem.key for problem in problems]
+    settings, found = files.read(draft, (base or Path.cwd()).absolute())
+    problems += unspoiled(found, wrong)
+    found, warnings = checks.run(settings)
+    problems += unspoiled(found, wrong)
+    if problems:
+        raise SettingsError(problems, warnings)
+    return settings, warnings

@@ -1,0 +1,81 @@
+"""Private keys for logging in over SSH."""
+
+import asyncssh
+
+from etcd.settings.connection import Bastion, Ssh
+from etcd.settings.problems import SECRET, Path, shown
+from etcd.settings.reading import Reader
+
+ALLOWED = "a private key as ssh-keygen writes it"
+
+
+def complete(ssh: Ssh, reader: Reader) -> Ssh:
+    """Return the settings with the texts of the private keys filled in and checked."""
+    given = ssh.private_key is not None or ssh.private_key_file is not None
+    if ssh.agent and given:
+        reader.refuse(
+            ("ssh", "agent"),
+            "true, and a private key",
+            "one way to log in",
+            "Where a key is given, the agent is never asked.",
+            "Remove ssh.agent or the key.",
+        )
+    elif not ssh.agent and not given:
+        reader.refuse(
+            ("ssh", "private_key_file"),
+            "nothing",
+            "one of ssh.private_key_file, ssh.private_key and ssh.agent",
+            "Hosts are logged in to with a key, never with a password.",
+            "Set ssh.private_key_file to the file of the key.",
+            involves=(("ssh",),),
+        )
+    update: dict[str, object] = {"private_key": _private_key(ssh, ("ssh",), reader)}
+    if ssh.bastion is not None:
+        update["bastion"] = ssh.bastion.model_copy(
+            update={
+                "private_key": _private_key(ssh.bastion, ("ssh", "bastion"), reader),
+                "user": ssh.bastion.user or ssh.user,
+            }
+        )
+    return ssh.model_copy(update=update)
+
+
+def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:
+    text = reader.one_of(key, part.private_key, part.private_key_file, "private_key", "a private key")
+    if text is None:
+        return None
+    where = (*key, "private_key") if part.private_key is not None else (*key, "private_key_file")
+    got = SECRET if part.private_key is not None else shown(where, str(part.private_key_file))
+    if "BEGIN ENCRYPTED PRIVATE KEY" in text:
+        reader.refuse(
+            where,
+            got,
+            ALLOWED,
+            "Keys encrypted as PKCS#8 cannot be read.",
+            "Convert it: ssh-keygen -p -f FILE.",
+        )
+        return None
+    try:
+        asyncssh.import_private_key(text, part.passphrase)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        passphrase = ".".join((*key, "passphrase"))
+        if "bcrypt" in str(error):
+            why, do = (
+                "A key in OpenSSH's format with a passphrase needs the Python package bcrypt.",
+                "Install bcrypt.",
+            )
+        elif part.passphrase is None and "assphrase" in str(error):
+            why, do = "The key is encrypted.", f"Set {passphrase}, or use an agent with ssh.agent: true."
+        elif part.passphrase is not None and ("assphrase" in str(error) or "decrypt" in str(error)):
+            reader.refuse(
+                (*key, "passphrase"), SECRET, "the passphrase of the key", "It does not open the key."
+            )
+            return None
+        else:
+            why, do = (
+                "The text is not a private key, or of a kind that is not known.",
+                "Check what stands there.",
+            )
+        reader.refuse(where, got, ALLOWED, why, do)
+        return None
+    return text

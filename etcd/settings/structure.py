@@ -1,0 +1,145 @@
+"""From a raw mapping to `Settings`, as far as types and single values go."""
+
+import contextlib
+import copy
+import difflib
+import json
+import types
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from etcd.settings.keys import KEYS
+from etcd.settings.model import Settings
+from etcd.settings.problems import Path, Problem, shown, spelled
+
+TYPES = {
+    "model_type": "a map",
+    "dict_type": "a map",
+    "tuple_type": "a list",
+    "string_type": "text",
+    "path_type": "the path of a file or folder on this machine",
+}
+MAPS = frozenset({"model_type", "dict_type"})
+
+
+def decoded(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy in which maps that arrived as JSON text, as Pulumi stores them, are maps again."""
+    result: dict[str, Any] = {}
+    for name, value in raw.items():
+        key = KEYS.get(name)
+        if key and key.kind == "object" and isinstance(value, str):
+            with contextlib.suppress(ValueError):  # validation reports text where a map belongs
+                value = json.loads(value)
+        result[name] = copy.deepcopy(value)
+    return result
+
+
+def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Settings, list[Problem]]:
+    """Return the settings without the values that are wrong, and what is wrong with those.
+
+    The rest is validated again without them, so that the checks of what remains can still be made.
+    """
+    remaining = decoded(raw)
+    problems: list[Problem] = []
+    for _ in range(10):
+        try:
+            return Settings.model_validate(remaining), problems
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+        for detail in found:
+            problem = _problem(detail, secret_keys)
+            if detail["type"] == "missing" and any(known.key == problem.key for known in problems):
+                pass  # it was there, was wrong, and is out
+            elif problem not in problems:
+                problems.append(problem)
+            _remove(remaining, detail)
+    raise AssertionError("the settings stay invalid after every invalid value was taken out")
+
+
+def _path(detail: ErrorDetails) -> Path:
+    parts = [f"[{part}]" if isinstance(part, int) else part for part in detail["loc"]]
+    return tuple(part for part in parts if part != "[key]")
+
+
+def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
+    key, kind, value = _path(detail), detail["type"], detail["input"]
+    if kind == "missing":
+        return Problem(key, "nothing", _description(key), "It has no default.", f"Set {spelled(key)}.")
+    if kind == "extra_forbidden":
+        return _unknown(key)
+    if detail["loc"][-1] == "[key]":
+        key = key[:-1] or key
+    got = shown(key, value, secret_keys)
+    if kind in MAPS and isinstance(value, (str, bytes)):
+        got = "text"  # a secret may stand where the map around it belongs
+    context = detail.get("ctx", {})
+    if kind == "literal_error":
+        return Problem(key, got, str(context["expected"]).replace("'", ""))
+    if kind in TYPES:
+        quote = (
+            "Put the value in quotes." if kind == "string_type" and isinstance(value, (int, float)) else ""
+        )
+        return Problem(key, got, TYPES[kind], do=quote)
+    return Problem(key, got, str(context["allowed"]), str(context["why"]), str(context["do"]))
+
+
+def _description(key: Path) -> str:
+    if key == ("nodes",):
+        return "a map of 1 to 9 nodes by name, each with its `address`"
+    return "a value"
+
+
+def _unknown(key: Path) -> Problem:
+    known = sorted(known_names(key[:-1]))
+    near = difflib.get_close_matches(key[-1].lower().replace("-", "_"), known, n=1, cutoff=0.6)
+    why = "No setting has this name, and a setting nobody reads would change nothing in silence."
+    if near:
+        return Problem(
+            key, "", f"{spelled((*key[:-1], near[0]))}, the nearest known setting", why, "Correct the name."
+        )
+    return Problem(key, "", ", ".join(known), why, "Take one of these names, or remove it.")
+
+
+def known_names(key: Path) -> Collection[str]:
+    """Return the names of the settings directly below `key`."""
+    annotation: Any = Settings
+    for part in key:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = _inner(annotation.model_fields[part].annotation)
+        else:
+            annotation = _inner(typing.get_args(annotation)[-1])
+    assert isinstance(annotation, type)
+    assert issubclass(annotation, BaseModel)
+    return annotation.model_fields.keys()
+
+
+def _inner(annotation: Any) -> Any:
+    """Return the type that `annotation` wraps: X of X | None and of Annotated[X, …]."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _inner(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType):
+        return _inner(next(arg for arg in typing.get_args(annotation) if arg is not type(None)))
+    return annotation
+
+
+def _remove(remaining: dict[str, Any], detail: ErrorDetails) -> None:
+    """Take the value of an error out; of a missing one, what lacks it."""
+    loc = list(detail["loc"])
+    if loc == ["nodes"]:
+        remaining["nodes"] = {}
+        return
+    if loc[-1] == "[key]" or (detail["type"] == "missing" and len(loc) > 1):
+        loc.pop()
+    while True:
+        holder: Any = remaining
+        for part in loc[:-1]:
+            holder = holder[part]
+        if isinstance(holder, dict):
+            holder.pop(loc[-1], None)
+            return
+        loc.pop()  # an item of a list takes the list with it: the other items' numbers stay right
