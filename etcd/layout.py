@@ -25,7 +25,13 @@ class Layout:
     @classmethod
     def from_inputs(cls, inputs: Mapping[str, Any]) -> Self:
         """Read the shape that `inputs` writes."""
-        return cls(**{name: inputs.get(name) for name in cls.__dataclass_fields__})
+        return cls(
+            bin_dir=inputs["bin_dir"],
+            install_dir=inputs["install_dir"],
+            config_dir=inputs["config_dir"],
+            data_dir=inputs["data_dir"],
+            wal_dir=inputs.get("wal_dir"),
+        )
 
     def inputs(self) -> dict[str, str | None]:
         """Return the paths as resource inputs."""

@@ -77,9 +77,7 @@ class Session:
             raise RuntimeError("a connected session always has a host key")
         return " ".join(key.export_public_key("openssh").decode().split()[:2])
 
-    async def run(
-        self, script: str, *arguments: str, stdin: bytes = b"", seconds: int, check: bool = True
-    ) -> Result:
+    async def run(self, script: str, *arguments: str, stdin: bytes = b"", seconds: int, check: bool = True) -> Result:
         """Run a POSIX shell script as root and return what it left.
 
         `arguments` become `$1`…; `stdin` is the script's standard input, the only way for secrets. A marker is

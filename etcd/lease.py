@@ -1,0 +1,101 @@
+"""The right to change a cluster: held by one run at a time, on a majority of its hosts."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+
+from etcd import scripts
+from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.planning import quorum
+from etcd.ssh import Session
+
+SECONDS = 45
+_RENEW_SECONDS = 12
+_SCRIPT_SECONDS = 150
+
+
+@dataclass
+class Lease:
+    """A run's hold on the cluster; `lost` says why it ended early."""
+
+    holder: str
+    lost: ClusterError | None = None
+
+    def check(self) -> None:
+        """Raise when another run has taken over."""
+        if self.lost:
+            raise self.lost
+
+
+def needed(hosts: int) -> int:
+    """Return how many hosts must grant the lease: a majority, and all of them for one or two."""
+    return hosts if hosts <= 2 else quorum(hosts)
+
+
+@contextlib.asynccontextmanager
+async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_seconds: int) -> AsyncIterator[Lease]:
+    """Hold the lease on the hosts that answer, of `hosts` in all, and renew it until the block ends.
+
+    Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder.
+    """
+    deadline = asyncio.get_running_loop().time() + wait_seconds
+    while blocked := await _acquire(sessions, hosts, holder):
+        await _on_all(sessions, "release", holder)
+        if asyncio.get_running_loop().time() > deadline:
+            raise blocked
+        # The wait is for another run's clock, not for a condition that could be watched.
+        await asyncio.sleep(1)
+    lease = Lease(holder)
+    renewal = asyncio.create_task(_renew(sessions, hosts, lease))
+    try:
+        yield lease
+    finally:
+        renewal.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await renewal
+        await _on_all(sessions, "release", holder)
+
+
+async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> None:
+    while lease.lost is None:
+        await asyncio.sleep(_RENEW_SECONDS)
+        lease.lost = await _acquire(sessions, hosts, lease.holder)
+
+
+async def _acquire(sessions: Mapping[str, Session], hosts: int, holder: str) -> ClusterError | None:
+    answers = await _on_all(sessions, "acquire", holder)
+    granted = [name for name, answer in answers.items() if answer == "granted"]
+    if len(granted) >= needed(hosts):
+        return None
+    others = {name: answer.split() for name, answer in answers.items() if answer.startswith("held ")}
+    if others:
+        name, (_, other, seconds) = next(iter(others.items()))
+        return ClusterError(
+            Problem(
+                name,
+                f"another run ({other}) is changing this cluster; its hold ends in {seconds} s unless it goes on",
+                "Wait for it to end, then run `pulumi up` again",
+            )
+        )
+    return ClusterError(
+        Problem(
+            "cluster",
+            f"only {len(granted)} of {hosts} hosts answer, and {needed(hosts)} must before anything is changed",
+            "Bring the other hosts back first",
+        )
+    )
+
+
+async def _on_all(sessions: Mapping[str, Session], action: str, holder: str) -> dict[str, str]:
+    async def ask(session: Session) -> str:
+        try:
+            result = await session.run(
+                scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
+            )
+        except Unreachable:
+            return "unreachable"
+        return result.stdout.strip()
+
+    answers = await asyncio.gather(*(ask(session) for session in sessions.values()))
+    return dict(zip(sessions, answers, strict=True))

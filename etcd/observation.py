@@ -1,0 +1,238 @@
+"""What is on a host, read in one batch and parsed into plain values."""
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from etcd import scripts, wal
+from etcd.member import Member
+from etcd.ssh import Session
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The owner stamp of a host: whose cluster it serves, as which node, and the host resource that took it."""
+
+    cluster: str
+    host: str
+    node: str
+    stack: str
+
+    def text(self) -> str:
+        """Return the stamp as it is written on the host."""
+        return f"cluster={self.cluster}\nhost={self.host}\nnode={self.node}\nstack={self.stack}\n"
+
+    @classmethod
+    def parse(cls, text: str) -> "Stamp":
+        """Read a stamp; what is missing in it is empty."""
+        values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return cls(*(values.get(name, "") for name in ("cluster", "host", "node", "stack")))
+
+
+@dataclass(frozen=True)
+class MemberStatus:
+    """What the running member says of itself and of the cluster; ids in hexadecimal."""
+
+    member_id: str
+    cluster_id: str
+    version: str
+    leader_id: str
+    is_learner: bool
+    raft_term: int
+    raft_index: int
+    raft_applied_index: int
+    db_size: int
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ListedMember:
+    """One entry of etcd's member list; `name` is empty until the member has started."""
+
+    member_id: str
+    name: str
+    peer_urls: tuple[str, ...]
+    is_learner: bool
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """All that one look at a host tells; the fields are None or empty where there is nothing."""
+
+    machine: str = ""
+    clock_offset: float = 0.0
+    missing_tools: tuple[str, ...] = ()
+    fetch_tool: str | None = None
+    stamp: Stamp | None = None
+    attempt: str | None = None
+    born: str | None = None
+    data_owner: str | None = None
+    leftover: bool = False
+    wal: wal.WalIdentity | None = None
+    has_wal: bool = False
+    foreign_links: tuple[str, ...] = ()
+    active_revision: str = ""
+    active_certificates: str = ""
+    running_revision: str | None = None
+    executable: str = ""
+    unit: Mapping[str, str] = field(default_factory=dict)
+    listening: tuple[tuple[int, str], ...] = ()
+    binaries_whole: bool = True
+    staged: tuple[str, ...] = ()
+    status: MemberStatus | None = None
+    members: tuple[ListedMember, ...] = ()
+    healthy: bool = False
+
+    @property
+    def architecture(self) -> str | None:
+        """etcd's name of the machine's architecture, None for one that etcd has no release of."""
+        return ARCHITECTURES.get(self.machine)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the unit has a main process."""
+        return self.unit.get("MainPID", "0") != "0"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether etcd has told systemd that it serves."""
+        return self.unit.get("ActiveState") == "active"
+
+
+async def observe(session: Session, member: Member, depth: str, seconds: int) -> HostFacts:
+    """Look at one host once; `depth` is `facts`, `member` or `deep`, as `observe.sh` has them."""
+    layout = member.layout
+    before = time.time()
+    result = await session.run(
+        scripts.script("observe"),
+        layout.config_dir,
+        layout.data_dir,
+        layout.wal,
+        layout.install_dir,
+        layout.bin_dir,
+        str(member.client_port),
+        str(member.peer_port),
+        member.version,
+        depth,
+        seconds=seconds,
+    )
+    return parse(result.stdout, before, time.time())
+
+
+def parse(output: str, before: float, after: float) -> HostFacts:
+    """Parse what `observe.sh` printed; `before` and `after` are this machine's clock around the look."""
+    values: dict[str, list[str]] = {}
+    for line in output.splitlines():
+        key, separator, value = line.partition("=")
+        if separator:
+            values.setdefault(key, []).append(value)
+
+    def one(key: str) -> str:
+        return values.get(key, [""])[-1]
+
+    def text(key: str) -> str | None:
+        return _decoded(one(key)).decode(errors="replace") if key in values else None
+
+    host_clock = float(one("time") or before)
+    stamp = text("owner")
+    head = _decoded(one("wal"))
+    return HostFacts(
+        machine=one("machine"),
+        clock_offset=_offset(host_clock, before, after),
+        missing_tools=tuple(one("missing").split()),
+        fetch_tool=one("fetch") or None,
+        stamp=Stamp.parse(stamp) if stamp is not None else None,
+        attempt=text("attempt"),
+        born=text("born"),
+        data_owner=one("data") or None,
+        leftover=one("leftover") == "yes",
+        wal=wal.parse(head) if head else None,
+        has_wal="wal" in values,
+        foreign_links=tuple(values.get("foreign", [])),
+        active_revision=one("revision"),
+        active_certificates=one("certificates"),
+        running_revision=one("running") if "running" in values else None,
+        executable=one("executable"),
+        unit={key.removeprefix("unit."): value[-1] for key, value in values.items() if key.startswith("unit.")},
+        listening=tuple(_listener(line) for line in values.get("listening", [])),
+        binaries_whole=one("binaries") != "damaged",
+        staged=tuple(values.get("staged", [])),
+        status=parse_status(_json(one("status"))),
+        members=_members(_json(one("members"))),
+        healthy=_healthy(_json(one("health"))),
+    )
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        return b""
+
+
+def _offset(host: float, before: float, after: float) -> float:
+    """Return by how many seconds a host's clock is ahead; what the look itself may have cost counts as nothing."""
+    if before <= host <= after:
+        return 0.0
+    return host - after if host > after else host - before
+
+
+def _listener(line: str) -> tuple[int, str]:
+    port, pid, *name = line.split(" ", 2)
+    return int(port), f"{' '.join(name) or 'a process'} (pid {pid})"
+
+
+def _json(encoded: str) -> Any:
+    try:
+        return json.loads(_decoded(encoded) or "null")
+    except json.JSONDecodeError:
+        return None
+
+
+def hexadecimal(number: int) -> str:
+    """Return an id as etcd's commands take it; in JSON they are decimal uint64."""
+    return f"{number:x}"
+
+
+def parse_status(answer: Any) -> MemberStatus | None:
+    """Read the first entry of `etcdctl endpoint status -w json`, None where it has no answer."""
+    if not isinstance(answer, list) or not answer:
+        return None
+    status = answer[0]["Status"]
+    header = status["header"]
+    return MemberStatus(
+        member_id=hexadecimal(header["member_id"]),
+        cluster_id=hexadecimal(header["cluster_id"]),
+        version=status.get("version", ""),
+        leader_id=hexadecimal(status.get("leader", 0)),
+        is_learner=bool(status.get("isLearner", False)),
+        raft_term=int(status.get("raftTerm", 0)),
+        raft_index=int(status.get("raftIndex", 0)),
+        raft_applied_index=int(status.get("raftAppliedIndex", 0)),
+        db_size=int(status.get("dbSize", 0)),
+        errors=tuple(status.get("errors") or ()),
+    )
+
+
+def _members(answer: Any) -> tuple[ListedMember, ...]:
+    if not isinstance(answer, dict):
+        return ()
+    return tuple(
+        ListedMember(
+            member_id=hexadecimal(member["ID"]),
+            name=member.get("name", ""),
+            peer_urls=tuple(member.get("peerURLs") or ()),
+            is_learner=bool(member.get("isLearner", False)),
+        )
+        for member in answer.get("members", [])
+    )
+
+
+def _healthy(answer: Any) -> bool:
+    return isinstance(answer, list) and bool(answer) and all(entry.get("health") for entry in answer)

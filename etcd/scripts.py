@@ -1,0 +1,19 @@
+"""The shell that runs on hosts: each file of `scripts/`, joined with what it builds on."""
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent / "scripts"
+
+
+def _text(name: str) -> str:
+    return (_FOLDER / f"{name}.sh").read_text()
+
+
+def script(name: str) -> str:
+    """Return a script that changes or reads a host without the lease: claim, stage, observe, stop, release…"""
+    return f"{_text('made')}\n{_text(name)}"
+
+
+def guarded(name: str) -> str:
+    """Return a script that runs only while its first argument holds the host's lease."""
+    return f"{_text('guard')}\n{_text('made')}\n{_text(name)}"

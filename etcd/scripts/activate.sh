@@ -1,0 +1,29 @@
+# activate.sh CONFIG REVISION CERTIFICATES BIN INSTALL DATA WAL USER GROUP
+# Makes a staged revision what the next (re)start uses. Prints `previous=REVISION`, empty at the first time.
+config=$1 revision=$2 certificates=$3 bin=$4 install=$5 data=$6 wal=$7 user=$8 group=$9
+staged=$config/revisions/$revision
+(cd "$staged" && sha256sum -c --status SHA256SUMS) || { echo "revision $revision is not staged whole in $staged" >&2; exit 1; }
+version_dir=$install/v$(cat "$staged/version")
+(cd "$version_dir" && sha256sum -c --status SHA256SUMS) || { echo "the binaries in $version_dir are missing or damaged" >&2; exit 1; }
+previous=$(readlink "$config/current" 2>/dev/null || :)
+printf 'previous=%s\n' "${previous##*/}"
+for directory in "$data" ${wal:+"$wal"}; do
+	if [ ! -d "$directory" ]; then
+		make_directory "$directory"
+		chown "$user:$group" "$directory"
+		chmod 700 "$directory"
+	elif [ -z "$(ls -A "$directory" | grep -v '^lost+found$' || :)" ]; then
+		chown "$user:$group" "$directory"
+		chmod 700 "$directory"
+	fi
+done
+make_directory "$bin"
+for name in etcdutl etcdctl etcd; do link "$version_dir/$name" "$bin/$name"; done
+link "$certificates" "$config/certificates/current"
+link "revisions/$revision" "$config/current"
+link current/etcd.env "$config/etcd.env"
+if ! cmp -s "$staged/etcd.service" /etc/systemd/system/etcd.service; then
+	write_file /etc/systemd/system/etcd.service 644 <"$staged/etcd.service"
+fi
+systemctl daemon-reload
+systemctl enable --quiet etcd.service

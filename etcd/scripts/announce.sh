@@ -1,0 +1,16 @@
+# announce.sh CONFIG DATA WAL: writes the attempt (standard input) before the first start of a new cluster.
+# The leftovers of an attempt that was never born are moved aside inside their directory, never removed.
+config=$1 data=$2 wal=$3
+new=$(cat)
+if [ -f "$config/born" ]; then echo 'a cluster was born here already' >&2; exit 1; fi
+if [ -f "$config/attempt" ] && [ "$(cat "$config/attempt")" = "$new" ]; then exit 0; fi
+if [ -f "$config/attempt" ]; then
+	systemctl stop etcd.service 2>/dev/null || :
+	stamp=unborn-$(date +%Y%m%dT%H%M%S)
+	if [ -d "$data/member" ]; then mv "$data/member" "$data/$stamp"; fi
+	if [ -n "$wal" ] && [ -n "$(ls -A "$wal" 2>/dev/null)" ]; then
+		mkdir "$wal/$stamp"
+		for file in "$wal"/*.wal "$wal"/*.tmp; do [ ! -e "$file" ] || mv "$file" "$wal/$stamp/"; done
+	fi
+fi
+printf '%s\n' "$new" | write_file "$config/attempt" 644

@@ -1,0 +1,30 @@
+# claim.sh CONFIG INSTALL USER GROUP: takes the host for this cluster; the owner stamp comes on standard input.
+# Prints the machine's architecture as uname gives it. Running it again changes nothing but the stamp.
+config=$1 install=$2 user=$3 group=$4
+umask 022
+if [ ! -d "$config" ]; then
+	first=$config
+	while [ ! -d "$(dirname "$first")" ]; do first=$(dirname "$first"); done
+	mkdir -p "$config"
+	path=$first
+	while [ "$path" != "$config" ]; do
+		remember directory "$path"
+		rest=${config#"$path"/}
+		path=$path/${rest%%/*}
+	done
+	remember directory "$config"
+fi
+chown root:root "$config"
+chmod 755 "$config"
+if ! getent group "$group" >/dev/null; then
+	remember group "$group"
+	groupadd --system "$group"
+fi
+if ! id -u "$user" >/dev/null 2>&1; then
+	remember user "$user"
+	useradd --system --gid "$group" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$user"
+fi
+make_directory "$install"
+for name in revisions certificates; do [ -d "$config/$name" ] || mkdir -m 755 "$config/$name"; done
+write_file "$config/owner" 644
+uname -m

@@ -1,0 +1,19 @@
+# stage.sh DIRECTORY NAME GROUP: a tar archive on standard input becomes DIRECTORY/NAME, whole or not at all.
+# Nothing runs with it yet: Rollout switches to it later.
+directory=$1 name=$2 group=$3
+incoming=$(mktemp -d "$directory/.incoming.XXXXXX")
+trap 'rm -rf "$incoming"' EXIT
+mkdir "$incoming/$name"
+tar -xf - -C "$incoming/$name" --no-same-owner --same-permissions
+(cd "$incoming/$name" && sha256sum -c --status SHA256SUMS) || { echo 'what was staged arrived damaged' >&2; exit 1; }
+chown -R "root:$group" "$incoming/$name"
+chmod 755 "$incoming/$name"
+sync -f "$incoming/$name" 2>/dev/null || :
+if [ -d "$directory/$name" ]; then
+	if (cd "$directory/$name" && sha256sum -c --status SHA256SUMS) 2>/dev/null &&
+		cmp -s "$incoming/$name/SHA256SUMS" "$directory/$name/SHA256SUMS"; then
+		exit 0
+	fi
+	mv "$directory/$name" "$incoming/damaged"
+fi
+mv -T "$incoming/$name" "$directory/$name"

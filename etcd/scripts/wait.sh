@@ -1,0 +1,21 @@
+# wait.sh SECONDS INVOCATION: waits until another invocation than INVOCATION is active; etcd reports that to systemd
+# once it has joined and published its URLs. Exit status: 0 active, 3 it ended or was restarted, 4 out of time.
+# For 3 and 4 it prints the journal's last lines that are not informational.
+seconds=$1 before=$2
+uptime_seconds() { cut -d. -f1 /proc/uptime; }
+value() { printf '%s\n' "$state" | sed -n "s/^$1=//p"; }
+deadline=$(($(uptime_seconds) + seconds))
+status=
+while [ -z "$status" ]; do
+	state=$(systemctl show -p ActiveState -p NRestarts -p InvocationID etcd.service)
+	if [ "$(value ActiveState)" = active ] && [ "$(value InvocationID)" != "$before" ]; then exit 0; fi
+	if [ "$(value ActiveState)" = failed ] || [ "$(value NRestarts)" -gt 0 ]; then
+		status=3
+	elif [ "$(uptime_seconds)" -ge "$deadline" ]; then
+		status=4
+	else
+		sleep 0.1
+	fi
+done
+journalctl -u etcd.service --no-pager -o cat -n 60 2>/dev/null | grep -v '"level":"info"' | tail -n 8 | cut -c 1-600
+exit "$status"
