@@ -1,0 +1,128 @@
+"""The lab's network on this machine: a bridge, a cable and a network namespace for each host, and no way out."""
+
+import contextlib
+from pathlib import Path
+
+from lab.addresses import Addresses
+from lab.system import LabError, run
+
+INTERFACES = Path("/sys/class/net")
+ROUTE_METRIC = "4000"
+
+
+def has_ipv6() -> bool:
+    """Return whether this machine's kernel speaks IPv6."""
+    return Path("/proc/sys/net/ipv6").is_dir()
+
+
+def exists(interface: str) -> bool:
+    """Return whether this machine has a network interface of that name."""
+    return (INTERFACES / interface).exists()
+
+
+def up(addresses: Addresses) -> None:
+    """Make the bridge and its addresses where they are missing."""
+    # with the bridge gone, nothing for the lab's addresses may leave by the default route
+    run("ip", "route", "replace", "blackhole", addresses.network, "metric", ROUTE_METRIC)
+    if has_ipv6():
+        run("ip", "-6", "route", "replace", "blackhole", addresses.network6, "metric", ROUTE_METRIC)
+    bridge = addresses.bridge
+    if exists(bridge):
+        return
+    # a MAC address of its own: else it is the lowest port's and changes as hosts come and go
+    run(
+        "ip", "link", "add", bridge, "address", addresses.mac(), "type", "bridge",
+        "forward_delay", "0", "stp_state", "0", "mcast_snooping", "0",
+    )  # fmt: skip
+    # this machine may forward for others; never for the lab
+    _sysctl(f"ipv4/conf/{bridge}/forwarding", "0")
+    run("ip", "addr", "add", f"{addresses.gateway}/24", "dev", bridge)
+    if has_ipv6():
+        _sysctl(f"ipv6/conf/{bridge}/forwarding", "0")
+        run("ip", "link", "set", bridge, "addrgenmode", "none")
+        run("ip", "-6", "addr", "add", f"{addresses.gateway6}/64", "dev", bridge, "nodad")
+    run("ip", "link", "set", bridge, "up")
+
+
+def down(addresses: Addresses) -> None:
+    """Remove the bridge. The blackhole routes stay: the addresses are still the lab's."""
+    if exists(addresses.bridge):
+        run("ip", "link", "del", addresses.bridge)
+
+
+def remove_routes(addresses: Addresses) -> None:
+    """Remove what `down` leaves."""
+    run("ip", "route", "del", "blackhole", addresses.network, "metric", ROUTE_METRIC, check=False)
+    if has_ipv6():
+        run("ip", "-6", "route", "del", "blackhole", addresses.network6, "metric", ROUTE_METRIC, check=False)
+
+
+def plug(addresses: Addresses, host: str) -> None:
+    """Make a host's namespace and the cable from its eth0 to the bridge."""
+    name = addresses.machine(host)
+    run("ip", "netns", "add", name)
+    peer = ("peer", "name", "eth0", "netns", name, "address", addresses.mac(host))
+    run("ip", "link", "add", name, "type", "veth", *peer)
+    run("ip", "link", "set", name, "addrgenmode", "none", "master", addresses.bridge, "up")
+    run("ip", "-n", name, "link", "set", "lo", "up")
+
+
+def unplug(addresses: Addresses, host: str) -> None:
+    """Remove what is there of a host's namespace, cable and relay cable."""
+    name = addresses.machine(host)
+    for interface in (name, addresses.relay(host)[0]):
+        if exists(interface):
+            run("ip", "link", "del", interface)
+    if Path("/run/netns", name).exists():
+        run("ip", "netns", "del", name)
+
+
+def port(addresses: Addresses, host: str) -> str:
+    """Return the interface by which a host is plugged into the bridge; the relay's end when it is delayed."""
+    relayed = addresses.relay(host)[1]
+    return relayed if exists(relayed) else addresses.machine(host)
+
+
+def nft(base: Path, rules: str, check: bool = True) -> None:
+    """Give rules to nftables, by the base image's own program, so this machine needs none."""
+    run("chroot", base, "nft", "-f", "-", stdin=rules, check=check)
+
+
+def block(base: Path, addresses: Addresses, one: str, other: str) -> None:
+    """Drop every frame between two hosts."""
+    table = f"bridge {addresses.table}"
+    # `add` does nothing where the table, set or chain exists; flushing keeps the rule single
+    nft(
+        base,
+        f"add table {table}\n"
+        f"add set {table} pairs {{ type ifname . ifname; }}\n"
+        f"add chain {table} part {{ type filter hook forward priority 0; }}\n"
+        f"flush chain {table} part\n"
+        f"add rule {table} part iifname . oifname @pairs drop\n"
+        f"add element {table} pairs {{ {_pairs(addresses, one, other)} }}\n",
+    )
+
+
+def unblock(base: Path, addresses: Addresses, one: str, other: str) -> None:
+    """Let two blocked hosts talk again; raise a LabError when they were not blocked."""
+    nft(base, f"delete element bridge {addresses.table} pairs {{ {_pairs(addresses, one, other)} }}\n")
+
+
+def unblock_all(base: Path, addresses: Addresses) -> None:
+    """Remove every block of the lab."""
+    if base.is_dir():
+        nft(base, f"delete table bridge {addresses.table}\n", check=False)
+
+
+def _pairs(addresses: Addresses, one: str, other: str) -> str:
+    """Both directions, each with and without a relay in the cable."""
+    if one == other:
+        raise LabError(f"{one} cannot be cut off from itself")
+    left = (addresses.machine(one), addresses.relay(one)[1])
+    right = (addresses.machine(other), addresses.relay(other)[1])
+    return ", ".join(f'"{a}" . "{b}", "{b}" . "{a}"' for a in left for b in right)
+
+
+def _sysctl(name: str, value: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        Path("/proc/sys/net", name).write_text(value)
