@@ -47,9 +47,7 @@ def normalized(value: str) -> str:
             "Leave the brackets and the port out.",
         )
     if "%" in value:
-        raise ValueError(
-            ALLOWED, "An address with a zone means something else on each host.", "Leave the zone out."
-        )
+        raise ValueError(ALLOWED, "An address with a zone means something else on each host.", "Leave the zone out.")
     address = ip(value)
     if address is None:
         name = dns_name(value)
@@ -59,9 +57,7 @@ def normalized(value: str) -> str:
             )
         return name
     if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
-        raise ValueError(
-            ALLOWED, "Other members and clients cannot reach this address.", "Give one they can reach."
-        )
+        raise ValueError(ALLOWED, "Other members and clients cannot reach this address.", "Give one they can reach.")
     return str(address)
 
 
@@ -76,9 +72,7 @@ def dns_name(value: str, allowed: str = ALLOWED) -> str:
             "Correct the number.",
         )
     if len(name) > 253 or not all(LABEL.fullmatch(label) for label in labels):
-        raise ValueError(
-            allowed, "A DNS name has labels of 1 to 63 letters, digits and -, separated by dots.", ""
-        )
+        raise ValueError(allowed, "A DNS name has labels of 1 to 63 letters, digits and -, separated by dots.", "")
     return name
 
 

@@ -15,9 +15,7 @@ ARCHITECTURES = ("amd64", "arm64")
 def complete(settings: Settings, reader: Reader) -> Settings:
     """Return the settings with the sums of `checksums_file` and the text of `ca_file` filled in."""
     binaries = settings.binaries
-    sums: dict[str, dict[str, str]] = {
-        version: dict(given.items()) for version, given in binaries.checksums.items()
-    }
+    sums: dict[str, dict[str, str]] = {version: dict(given.items()) for version, given in binaries.checksums.items()}
     if binaries.checksums_file is not None:
         for version, given in _from_file(binaries, reader).items():
             sums[version] = given | sums.get(version, {})
@@ -37,9 +35,7 @@ def complete(settings: Settings, reader: Reader) -> Settings:
 def _from_file(binaries: Binaries, reader: Reader) -> dict[str, dict[str, str]]:
     key = ("binaries", "checksums_file")
     assert binaries.checksums_file is not None
-    text = reader.text(
-        key, binaries.checksums_file, "SHA-256 sums as YAML: version, then architecture, then sum"
-    )
+    text = reader.text(key, binaries.checksums_file, "SHA-256 sums as YAML: version, then architecture, then sum")
     if text is None:
         return {}
     try:

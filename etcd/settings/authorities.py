@@ -53,9 +53,7 @@ def warnings(settings: Settings) -> list[str]:
                 " they stop working with it. Prepare its successor, or shorten certificates.validity_days."
             )
         elif left < timedelta(days=365):
-            result.append(
-                f"ca.{name}: the CA ends on {end:%Y-%m-%d}, in less than a year. Prepare its successor."
-            )
+            result.append(f"ca.{name}: the CA ends on {end:%Y-%m-%d}, in less than a year. Prepare its successor.")
     return result
 
 
@@ -90,9 +88,7 @@ def _check(authority: Authority, key: Path, certificate: str, private_key: str, 
         public = parsed[0].public_key()
         extensions = parsed[0].extensions
     except (ValueError, UnsupportedAlgorithm):
-        reader.refuse(
-            named, got, allowed, "It cannot be read as a certificate.", "Give the PEM text of the CA."
-        )
+        reader.refuse(named, got, allowed, "It cannot be read as a certificate.", "Give the PEM text of the CA.")
         return
     if len(parsed) > 1:
         reader.refuse(
@@ -105,9 +101,7 @@ def _check(authority: Authority, key: Path, certificate: str, private_key: str, 
         return
     _check_certificate(parsed[0], extensions, named, got, reader)
     key_named = (*key, "private_key" if authority.private_key_file is None else "private_key_file")
-    key_got = (
-        SECRET if authority.private_key_file is None else shown(key_named, str(authority.private_key_file))
-    )
+    key_got = SECRET if authority.private_key_file is None else shown(key_named, str(authority.private_key_file))
     key_allowed = "the unencrypted PEM private key of the CA"
     try:
         loaded = load_pem_private_key(private_key.encode(), None)
@@ -154,11 +148,7 @@ def _check_certificate(
     except x509.ExtensionNotFound:
         signs = True  # without the extension, every use is allowed: RFC 5280, 4.2.1.3
     if not is_ca or not signs:
-        why = (
-            "Its key usage does not allow signing certificates."
-            if is_ca
-            else "Its basic constraints do not say CA."
-        )
+        why = "Its key usage does not allow signing certificates." if is_ca else "Its basic constraints do not say CA."
         reader.refuse(named, got, allowed, why, "Give the CA itself, not a certificate that it signed.")
     now = datetime.now(UTC)
     if certificate.not_valid_after_utc <= now:

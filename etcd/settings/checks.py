@@ -1,9 +1,134 @@
-"""What takes more than one setting to judge."""
+"""What takes more than one setting to judge, or all of them."""
 
+from collections.abc import Iterator
+
+from etcd.settings import authorities, options, versions
+from etcd.settings.checks_files import of_archives, of_sums
+from etcd.settings.checks_hosts import of_nodes, of_paths
 from etcd.settings.model import Settings
-from etcd.settings.problems import Problem
+from etcd.settings.names import NAME, NAME_ALLOWED
+from etcd.settings.options_owned import UNIFORM
+from etcd.settings.problems import Path, Problem, shown
 
 
 def run(settings: Settings) -> tuple[list[Problem], list[str]]:
     """Return what is wrong with the settings together, and warnings."""
-    return [], []
+    problems = [
+        *of_nodes(settings),
+        *of_paths(settings.paths),
+        *_of_ports(settings),
+        *_of_options(settings),
+        *of_sums(settings),
+        *of_archives(settings),
+        *_of_certificates(settings),
+        *_of_clients(settings),
+    ]
+    return problems, _warnings(settings)
+
+
+def _warnings(settings: Settings) -> list[str]:
+    result = versions.warnings(settings.version)
+    count = len(settings.nodes)
+    if count and count % 2 == 0:
+        survivors = "no member" if count == 2 else f"{count // 2 - 1} of them"
+        result.append(
+            f"nodes: {count} members can lose {survivors} and keep working, as {count - 1} can: with an even number,"
+            f" one more member has to agree to each write for nothing gained. Use {count - 1} or {count + 1}."
+        )
+    result += options.warnings(settings.etcd, ("etcd",), settings.version)
+    for name, node in settings.nodes.items():
+        result += options.warnings(node.etcd, ("nodes", name, "etcd"), settings.version)
+    return result + authorities.warnings(settings)
+
+
+def _of_ports(settings: Settings) -> Iterator[Problem]:
+    if settings.client_port == settings.peer_port:
+        yield Problem(
+            ("peer_port",),
+            str(settings.peer_port),
+            "a port other than client_port",
+            "Clients and peers are served by two listeners with two CAs.",
+            "Choose another port for one of them.",
+            involves=(("client_port",),),
+        )
+    for key, port in (("client_port", settings.client_port), ("peer_port", settings.peer_port)):
+        for name, node in settings.nodes.items():
+            if port == (node.ssh.port or settings.ssh.port):
+                yield Problem(
+                    (key,),
+                    str(port),
+                    "a port that is not used for SSH",
+                    f"{name} is reached over SSH at this port.",
+                    "Choose another port.",
+                    involves=(("ssh", "port"), ("nodes", name, "ssh", "port")),
+                )
+                break
+
+
+def _of_options(settings: Settings) -> Iterator[Problem]:
+    version = (("version",),)
+    yield from _resting(options.check(settings.etcd, ("etcd",), settings.version, settings.etcd), version)
+    for name, node in settings.nodes.items():
+        key = ("nodes", name, "etcd")
+        uniform = options.check_node(node.etcd, key)
+        yield from uniform
+        given = {option: value for option, value in node.etcd.items() if option not in UNIFORM}
+        yield from _resting(
+            options.check({**settings.etcd, **given}, key, settings.version, given, timing=False), version
+        )
+
+
+def _resting(problems: list[Problem], keys: tuple[tuple[str, ...], ...]) -> Iterator[Problem]:
+    for each in problems:
+        yield Problem(each.key, each.got, each.allowed, each.why, each.do, (*each.involves, *keys))
+
+
+def _of_certificates(settings: Settings) -> Iterator[Problem]:
+    certificates = settings.certificates
+    key = ("certificates", "renew_before_days")
+    periods: dict[str, tuple[Path, int]] = {
+        "certificates.validity_days": (("certificates", "validity_days"), certificates.validity_days)
+    }
+    for name, client in settings.clients.items():
+        if client.validity_days is not None:
+            days = client.validity_days
+            periods[f"clients.{name}.validity_days"] = (("clients", name, "validity_days"), days)
+    for name, (path, days) in periods.items():
+        if certificates.renew_before_days >= days:
+            yield Problem(
+                key,
+                str(certificates.renew_before_days),
+                f"fewer days than {name}, which is {days}",
+                "A certificate would be due for renewal from the moment it is made, and every up would replace it.",
+                f"Lower it, or raise {name}.",
+                involves=(path,),
+            )
+        for which, authority in (("client", settings.ca.client), ("peer", settings.ca.peer)):
+            generated = authority is None or authority.certificate is None
+            if generated and certificates.ca_validity_days <= days and not (which == "peer" and "clients." in name):
+                yield Problem(
+                    ("certificates", "ca_validity_days"),
+                    str(certificates.ca_validity_days),
+                    f"more days than {name}, which is {days}",
+                    "A certificate that outlives its CA stops working with it.",
+                    f"Raise it, or lower {name}.",
+                    involves=(path,),
+                )
+                break
+
+
+def _of_clients(settings: Settings) -> Iterator[Problem]:
+    taken = settings.certificates.subject.common_name
+    for name, client in settings.clients.items():
+        if not NAME.fullmatch(name):
+            yield Problem(("clients", name), "this name", NAME_ALLOWED, "It becomes part of resource names.")
+        if settings.ca.shared and (client.common_name or name) == taken:
+            key = ("clients", name, "common_name")
+            yield Problem(
+                key,
+                shown(key, client.common_name or name),
+                "a name other than certificates.subject.common_name",
+                "Under a shared CA, peers are told from clients by this name: the certificate would pass as a peer's.",
+                "Give the client another common_name.",
+                involves=(("certificates", "subject", "common_name"), ("ca", "shared")),
+            )

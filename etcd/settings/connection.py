@@ -33,9 +33,7 @@ class Bastion(Part):
         default=None, repr=False, description="Key for it; without any, the hosts' key."
     )
     private_key_file: LocalPath | None = Field(default=None, description="File with `private_key`.")
-    passphrase: SecretText | None = Field(
-        default=None, repr=False, description="Passphrase of `private_key`."
-    )
+    passphrase: SecretText | None = Field(default=None, repr=False, description="Passphrase of `private_key`.")
     host_key: PublicPem | None = Field(
         default=None, description="Its public key; without it, `ssh.known_hosts_file`'s."
     )
@@ -50,9 +48,7 @@ class Ssh(Part):
         default=None, repr=False, description="Private key as text, as `ssh-keygen` writes it."
     )
     private_key_file: LocalPath | None = Field(default=None, description="File with `private_key`.")
-    passphrase: SecretText | None = Field(
-        default=None, repr=False, description="Passphrase of `private_key`."
-    )
+    passphrase: SecretText | None = Field(default=None, repr=False, description="Passphrase of `private_key`.")
     agent: Flag = Field(default=False, description="Use the keys of the agent at `SSH_AUTH_SOCK` instead.")
     known_hosts_file: LocalPath | None = Field(default=None, description="File in known_hosts format.")
     host_key_policy: HostKeyPolicy = Field(

@@ -3,9 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-ALLOWED = (
-    "an absolute path of letters, digits and the characters . _ - + @, not a directory of the system itself"
-)
+ALLOWED = "an absolute path of letters, digits and the characters . _ - + @, not a directory of the system itself"
 
 # Shared by everything on the host: a removal or a change of owner there would not be ours to make.
 SYSTEM = frozenset(

@@ -150,6 +150,4 @@ ClusterName = Annotated[
 ]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 sum: 64 lower-case hexadecimal digits")]
 Country = Annotated[str, matching(r"[A-Z]{2}", "a country code of two capital letters, such as KR")]
-Token = Annotated[
-    str, matching(r"[A-Za-z0-9._:-]{1,128}", "up to 128 letters, digits and the characters . _ : -")
-]
+Token = Annotated[str, matching(r"[A-Za-z0-9._:-]{1,128}", "up to 128 letters, digits and the characters . _ : -")]

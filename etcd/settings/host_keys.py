@@ -12,37 +12,31 @@ from etcd.settings.reading import Reader
 # which servers refuse: https://github.com/pulumi/pulumi-command/issues/755
 USABLE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 ALLOWED = "an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…"
-NOT_RSA = (
-    "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
-)
+NOT_RSA = "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
+
+WHY_PINNED = "Without its key, the program could be talking to any machine that answers at a host's address."
+ACCEPT = "set ssh.host_key_policy to accept-new to trust the first one seen"
 
 
 def complete(settings: Settings, reader: Reader) -> Settings:
     """Return the settings with each node's and the bastion's SSH address, account and host key filled in."""
     ssh = settings.ssh
     known: asyncssh.SSHKnownHosts | None = None
-    unread = False
     if ssh.known_hosts_file is not None:
-        text = reader.text(
-            ("ssh", "known_hosts_file"), ssh.known_hosts_file, "host keys in known_hosts format"
-        )
-        unread = text is None
+        text = reader.text(("ssh", "known_hosts_file"), ssh.known_hosts_file, "host keys in known_hosts format")
         if text is not None:
             try:
                 known = asyncssh.import_known_hosts(text)
             except ValueError as error:
-                unread = True
                 key = ("ssh", "known_hosts_file")
-                reader.refuse(
-                    key, shown(key, str(ssh.known_hosts_file)), "a file in known_hosts format", f"{error}."
-                )
+                reader.refuse(key, shown(key, str(ssh.known_hosts_file)), "a file in known_hosts format", f"{error}.")
+
+    pinned = ssh.host_key_policy == "pinned"
 
     def host_key(key: Path, given: str | None, host: str, port: int) -> str | None:
         if given is not None:
             return _given(key, given, reader)
-        if unread:
-            return None
-        return _known(key, known, host, port, reader, required=ssh.host_key_policy == "pinned")
+        return None if known is None else _known(key, known, host, port, reader, required=pinned)
 
     nodes: dict[str, Node] = {}
     for name, node in settings.nodes.items():
@@ -59,22 +53,35 @@ def complete(settings: Settings, reader: Reader) -> Settings:
         bastion = ssh.bastion
         found = host_key(("ssh", "bastion", "host_key"), bastion.host_key, bastion.host, bastion.port)
         update["ssh"] = ssh.model_copy(update={"bastion": bastion.model_copy(update={"host_key": found})})
+    if pinned and ssh.known_hosts_file is None:
+        _without_file(settings, reader)
     return settings.model_copy(update=update)
+
+
+def _without_file(settings: Settings, reader: Reader) -> None:
+    unknown = [f"nodes.{name}" for name, node in settings.nodes.items() if node.ssh.host_key is None]
+    if settings.ssh.bastion is not None and settings.ssh.bastion.host_key is None:
+        unknown.append("ssh.bastion")
+    if unknown:
+        reader.refuse(
+            ("ssh", "known_hosts_file"),
+            "nothing, and no host_key for " + ", ".join(unknown),
+            "a file in known_hosts format with the hosts' keys",
+            WHY_PINNED,
+            f"Name a file that ssh-keyscan -t ed25519 made and you compared, or {ACCEPT}.",
+            involves=(("ssh", "host_key_policy"),),
+        )
 
 
 def _given(key: Path, line: str, reader: Reader) -> str | None:
     """Return `type base64` of a host key, which may have a host before and a comment behind."""
     words = line.split()
-    start = next(
-        (index for index, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), None
-    )
+    start = next((index for index, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), None)
     bare = " ".join(words[start : start + 2]) if start is not None else ""
     try:
         algorithm = asyncssh.import_public_key(bare).get_algorithm()
     except (asyncssh.KeyImportError, ValueError):
-        reader.refuse(
-            key, shown(key, line), ALLOWED, "It is not a public key.", "Take it from ssh-keyscan's output."
-        )
+        reader.refuse(key, shown(key, line), ALLOWED, "It is not a public key.", "Take it from ssh-keyscan's output.")
         return None
     if algorithm not in USABLE or len(line.strip().splitlines()) > 1:
         why = NOT_RSA if "rsa" in algorithm else "Only one key of these kinds can be pinned."
@@ -86,14 +93,12 @@ def _given(key: Path, line: str, reader: Reader) -> str | None:
 
 
 def _known(
-    key: Path, known: asyncssh.SSHKnownHosts | None, host: str, port: int, reader: Reader, *, required: bool
+    key: Path, known: asyncssh.SSHKnownHosts, host: str, port: int, reader: Reader, *, required: bool
 ) -> str | None:
     """Return the best key known_hosts has for a host; None without any if none is `required`."""
     where = f"{addresses.bracketed(host)}:{port}"
-    found: list[asyncssh.SSHKey] = []
-    if known is not None:
-        host_keys, _, revoked, *_ = known.match(host, host if addresses.is_ip(host) else "", port)
-        found = [each for each in host_keys if each not in revoked]
+    host_keys, _, revoked, *_ = known.match(host, host if addresses.is_ip(host) else "", port)
+    found = [each for each in host_keys if each not in revoked]
     by_algorithm = {each.get_algorithm(): each for each in found}
     for algorithm in USABLE:
         if algorithm in by_algorithm:
@@ -107,18 +112,13 @@ def _known(
             f"Add the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 -p {port} {host}.",
         )
     elif required:
-        lacking = (
-            "and ssh.known_hosts_file is not set"
-            if known is None
-            else f"and ssh.known_hosts_file has no {where}"
-        )
         reader.refuse(
             key,
-            f"nothing, {lacking}",
+            f"nothing, and ssh.known_hosts_file has no {where}",
             ALLOWED,
-            "Without it the program could be talking to any machine that answers at this address.",
+            WHY_PINNED,
             f"Add the line of ssh-keyscan -t ed25519 -p {port} {host} after comparing it with the host's own,"
-            " or set ssh.host_key_policy to accept-new to trust the first one seen.",
+            f" or {ACCEPT}.",
             involves=(("ssh", "known_hosts_file"), ("ssh", "port"), ("ssh", "host_key_policy")),
         )
     return None

@@ -7,6 +7,7 @@ from typing import Any
 from etcd.settings import checks, files, structure
 from etcd.settings.model import Settings
 from etcd.settings.problems import SettingsError, unspoiled
+from etcd.settings.secrets import redacted, secrets, without
 
 
 def load(
@@ -19,11 +20,14 @@ def load(
     name are read, and their content stands in the result. Raises SettingsError with all problems at once.
     """
     draft, problems = structure.parse(raw, secret_keys)
-    wrong = [problem.key for problem in problems]
+    hidden = secrets(structure.decoded(raw), secret_keys)
+    # The number of nodes is a fault of its own: each of them is checked all the same.
+    wrong = [problem.key for problem in problems if problem.key != ("nodes",) or not draft.nodes]
     settings, found = files.read(draft, (base or Path.cwd()).absolute())
     problems += unspoiled(found, wrong)
+    wrong += [problem.key for problem in found]
     found, warnings = checks.run(settings)
     problems += unspoiled(found, wrong)
     if problems:
-        raise SettingsError(problems, warnings)
-    return settings, warnings
+        raise SettingsError(redacted(problems, hidden))
+    return settings, [without(hidden, warning) for warning in warnings]

@@ -67,9 +67,7 @@ def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:
         elif part.passphrase is None and "assphrase" in str(error):
             why, do = "The key is encrypted.", f"Set {passphrase}, or use an agent with ssh.agent: true."
         elif part.passphrase is not None and ("assphrase" in str(error) or "decrypt" in str(error)):
-            reader.refuse(
-                (*key, "passphrase"), SECRET, "the passphrase of the key", "It does not open the key."
-            )
+            reader.refuse((*key, "passphrase"), SECRET, "the passphrase of the key", "It does not open the key.")
             return None
         else:
             why, do = (

@@ -62,17 +62,13 @@ __all__ = [
 class Node(Part):
     """A host that carries a member; the key it stands under is the member's name."""
 
-    address: Address = Field(
-        description="IPv4 address, IPv6 address or DNS name in the member's peer and client URLs."
-    )
+    address: Address = Field(description="IPv4 address, IPv6 address or DNS name in the member's peer and client URLs.")
     ssh: NodeSsh = Field(default_factory=NodeSsh, description="What differs from `ssh` for this node.")
     extra_names: tuple[AlternativeName, ...] = Field(
         default=(),
         description="More IP addresses and DNS names for this node's server and peer certificates.",
     )
-    etcd: Options = Field(
-        default_factory=dict, description="etcd options that differ from `etcd` on this node."
-    )
+    etcd: Options = Field(default_factory=dict, description="etcd options that differ from `etcd` on this node.")
     architecture: Architecture | None = Field(
         default=None, description="`amd64` or `arm64`; without it, what the host itself says."
     )
@@ -89,9 +85,7 @@ class Binaries(Part):
         default="https://github.com/etcd-io/etcd/releases/download",
         description="What stands before `/vVERSION/etcd-vVERSION-linux-ARCH.tar.gz`.",
     )
-    http_proxy: HttpUrl | None = Field(
-        default=None, description="Proxy the hosts download through.", repr=False
-    )
+    http_proxy: HttpUrl | None = Field(default=None, description="Proxy the hosts download through.", repr=False)
     ca_certificate: PublicPem | None = Field(
         default=None, description="PEM certificates a mirror's certificate is verified with."
     )
@@ -115,15 +109,9 @@ class Paths(Part):
         default="/usr/local/bin",
         description="Holds links to etcd, etcdctl and etcdutl of the running version.",
     )
-    install_dir: HostDirectory = Field(
-        default="/opt/etcd", description="Holds the binaries, side by side by version."
-    )
-    config_dir: HostDirectory = Field(
-        default="/etc/etcd", description="Holds settings, certificates and keys."
-    )
-    data_dir: HostDirectory = Field(
-        default="/var/lib/etcd", description="etcd's data directory; may be a mount point."
-    )
+    install_dir: HostDirectory = Field(default="/opt/etcd", description="Holds the binaries, side by side by version.")
+    config_dir: HostDirectory = Field(default="/etc/etcd", description="Holds settings, certificates and keys.")
+    data_dir: HostDirectory = Field(default="/var/lib/etcd", description="etcd's data directory; may be a mount point.")
     wal_dir: HostDirectory | None = Field(
         default=None,
         description="Directory of the write-ahead log; without it, `member/wal` inside `data_dir`.",
@@ -144,18 +132,14 @@ class Subject(Part):
 class Certificates(Part):
     """How certificates are made."""
 
-    algorithm: Literal["ECDSA", "RSA"] = Field(
-        default="ECDSA", description="Algorithm of all keys: `ECDSA` or `RSA`."
-    )
+    algorithm: Literal["ECDSA", "RSA"] = Field(default="ECDSA", description="Algorithm of all keys: `ECDSA` or `RSA`.")
     rsa_bits: Annotated[int, whole(2048, 8192, "bits")] = Field(
         default=2048, description="Size of RSA keys, 2048 to 8192 bits."
     )
     ecdsa_curve: Literal["P256", "P384", "P521"] = Field(
         default="P256", description="Curve of ECDSA keys: `P256`, `P384` or `P521`."
     )
-    validity_days: Days = Field(
-        default=365, description="How long a server, peer or client certificate is valid."
-    )
+    validity_days: Days = Field(default=365, description="How long a server, peer or client certificate is valid.")
     renew_before_days: Days = Field(
         default=30,
         description="How long before its end `up` makes a new one, and warns about one it cannot renew.",
@@ -176,9 +160,7 @@ class Authority(Part):
     )
     certificate: PublicPem | None = Field(default=None, description="The CA's certificate as PEM.")
     certificate_file: LocalPath | None = Field(default=None, description="File with `certificate`.")
-    private_key: SecretText | None = Field(
-        default=None, repr=False, description="The CA's unencrypted key as PEM."
-    )
+    private_key: SecretText | None = Field(default=None, repr=False, description="The CA's unencrypted key as PEM.")
     private_key_file: LocalPath | None = Field(default=None, description="File with `private_key`.")
 
 
@@ -196,13 +178,9 @@ class Client(Part):
     common_name: Text | None = Field(
         default=None, description="Its common name, etcd's user name; without it, the name it stands under."
     )
-    organization: Text | None = Field(
-        default=None, description="Its O; without it, `certificates.subject`'s."
-    )
+    organization: Text | None = Field(default=None, description="Its O; without it, `certificates.subject`'s.")
     validity_days: Days | None = Field(default=None, description="Without it, `certificates.validity_days`.")
-    extra_names: tuple[AlternativeName, ...] = Field(
-        default=(), description="Its IP addresses and DNS names."
-    )
+    extra_names: tuple[AlternativeName, ...] = Field(default=(), description="Its IP addresses and DNS names.")
 
 
 class Deadlines(Part):
@@ -232,9 +210,7 @@ class Deadlines(Part):
 class Settings(Part):
     """Everything the program is told."""
 
-    cluster_name: ClusterName = Field(
-        default="etcd", description="Name of the cluster, part of resource names."
-    )
+    cluster_name: ClusterName = Field(default="etcd", description="Name of the cluster, part of resource names.")
     nodes: dict[str, Node] = Field(description="The nodes, 1 to 9, by the names of their members.")
     version: Version = Field(default="3.6.14", description="etcd's version, such as `3.6.14`.")
     ssh: Ssh = Field(default_factory=Ssh, description="How the hosts are reached.")
@@ -255,9 +231,7 @@ class Settings(Part):
         default_factory=lambda: {"admin": Client()},
         description="Client certificates, by name; default one, `admin`.",
     )
-    deadlines: Deadlines = Field(
-        default_factory=Deadlines, description="After how long something counts as failed."
-    )
+    deadlines: Deadlines = Field(default_factory=Deadlines, description="After how long something counts as failed.")
     protect_cluster: Flag = Field(
         default=True, description="Refuse `destroy`, and a removal that would leave no quorum."
     )

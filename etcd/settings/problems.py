@@ -28,16 +28,16 @@ class Problem:
 
     def __str__(self) -> str:
         got = f"got {self.got}; " if self.got else ""
-        text = f"{spelled(self.key)}: {got}allowed: {self.allowed}."
+        stop = "" if self.allowed.endswith((".", "…")) else "."
+        text = f"{spelled(self.key)}: {got}allowed: {self.allowed}{stop}"
         return " ".join(part for part in (text, self.why, self.do) if part)
 
 
 class SettingsError(Exception):
     """The settings cannot be used. Its text has one line per problem."""
 
-    def __init__(self, problems: Iterable[Problem], warnings: Iterable[str] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        self.warnings = tuple(warnings)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
@@ -82,8 +82,8 @@ def unspoiled(problems: Iterable[Problem], wrong: Collection[Path]) -> list[Prob
 
     def rests_on_wrong(problem: Problem) -> bool:
         return any(
-            key[: len(bad)] == bad or bad[: len(key)] == key
-            for key in (problem.key, *problem.involves)
+            problem.key[: len(bad)] == bad
+            or any(key[: len(bad)] == bad or bad[: len(key)] == key for key in problem.involves)
             for bad in wrong
         )
 

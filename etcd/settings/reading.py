@@ -34,26 +34,20 @@ class Reader:
         try:
             with located.open("rb") as file:
                 content = file.read(LARGEST + 1)
-            if len(content) > LARGEST:
-                raise ValueError(f"It has more than {LARGEST} bytes.")
-            return content.decode()
+            if len(content) <= LARGEST:
+                return content.decode()
+            why = f"{shown(key, str(located))} has more than {LARGEST} bytes."
         except OSError as error:
             why = f"{shown(key, str(located))} cannot be read: {error.strerror}."
         except UnicodeDecodeError:
             why = f"{shown(key, str(located))} is not a text file."
-        except ValueError as error:
-            why = f"{shown(key, str(located))} cannot be read. {error}"
-        self.refuse(
-            key, shown(key, str(path)), f"a readable file with {what}", why, "Correct the path or the file."
-        )
+        self.refuse(key, shown(key, str(path)), f"a readable file with {what}", why, "Correct the path or the file.")
         return None
 
     def one_of(self, key: Key, text: str | None, path: Path | None, name: str, what: str) -> str | None:
         """Return the text given directly as `name` or in the file `name`_file; both is a problem."""
         if text is not None and path is not None:
-            self.refuse(
-                (*key, name), "this and a file", f"one of {name} and {name}_file", do="Remove one of them."
-            )
+            self.refuse((*key, name), "this and a file", f"one of {name} and {name}_file", do="Remove one of them.")
             return None
         if path is not None:
             return self.text((*key, f"{name}_file"), path, what)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from etcd.settings import addresses
 from etcd.settings.keys import KEYS
 from etcd.settings.model import Settings
 from etcd.settings.problems import Path, Problem, shown, spelled
@@ -23,6 +24,7 @@ TYPES = {
     "string_type": "text",
     "path_type": "the path of a file or folder on this machine",
 }
+MOST_NODES = 9
 MAPS = frozenset({"model_type", "dict_type"})
 
 
@@ -44,7 +46,7 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
     The rest is validated again without them, so that the checks of what remains can still be made.
     """
     remaining = decoded(raw)
-    problems: list[Problem] = []
+    problems = _count(remaining.get("nodes"))
     for _ in range(10):
         try:
             return Settings.model_validate(remaining), problems
@@ -58,6 +60,18 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
                 problems.append(problem)
             _remove(remaining, detail)
     raise AssertionError("the settings stay invalid after every invalid value was taken out")
+
+
+def _count(nodes: Any) -> list[Problem]:
+    """Judge the number of nodes as given, since a node with a wrong value is left out of what is checked later."""
+    if not isinstance(nodes, dict) or 1 <= len(nodes) <= MOST_NODES:
+        return []
+    if not nodes:
+        why, do = "A cluster has at least one member.", "Add a node with its address."
+    else:
+        why = "Every write goes to every member, and beyond 9 each one more makes the cluster slower, not safer."
+        do = "Use 3 or 5."
+    return [Problem(("nodes",), f"{len(nodes)} nodes", f"1 to {MOST_NODES} nodes", why, do)]
 
 
 def _path(detail: ErrorDetails) -> Path:
@@ -80,9 +94,7 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
     if kind == "literal_error":
         return Problem(key, got, str(context["expected"]).replace("'", ""))
     if kind in TYPES:
-        quote = (
-            "Put the value in quotes." if kind == "string_type" and isinstance(value, (int, float)) else ""
-        )
+        quote = "Put the value in quotes." if kind == "string_type" and isinstance(value, (int, float)) else ""
         return Problem(key, got, TYPES[kind], do=quote)
     return Problem(key, got, str(context["allowed"]), str(context["why"]), str(context["do"]))
 
@@ -90,7 +102,7 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
 def _description(key: Path) -> str:
     if key == ("nodes",):
         return "a map of 1 to 9 nodes by name, each with its `address`"
-    return "a value"
+    return addresses.ALLOWED
 
 
 def _unknown(key: Path) -> Problem:
@@ -98,9 +110,7 @@ def _unknown(key: Path) -> Problem:
     near = difflib.get_close_matches(key[-1].lower().replace("-", "_"), known, n=1, cutoff=0.6)
     why = "No setting has this name, and a setting nobody reads would change nothing in silence."
     if near:
-        return Problem(
-            key, "", f"{spelled((*key[:-1], near[0]))}, the nearest known setting", why, "Correct the name."
-        )
+        return Problem(key, "", f"{spelled((*key[:-1], near[0]))}, the nearest known setting", why, "Correct the name.")
     return Problem(key, "", ", ".join(known), why, "Take one of these names, or remove it.")
 
 

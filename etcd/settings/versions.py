@@ -63,12 +63,8 @@ def minor(version: str) -> str:
 
 
 def _spelled(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(
-        r"v?(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3})){2}", value
-    ):
-        raise refuse(
-            "a version of three numbers, such as 3.6.14", do="Put it in quotes and give all three numbers."
-        )
+    if not isinstance(value, str) or not re.fullmatch(r"v?(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3})){2}", value):
+        raise refuse("a version of three numbers, such as 3.6.14", do="Put it in quotes and give all three numbers.")
     return value.removeprefix("v")
 
 
@@ -84,9 +80,7 @@ def _supported(value: str) -> str:
             why = "Its line gets no fixes, and its options differ from those this program writes."
         raise refuse(allowed, why, "Give 3.6.14, or 3.5.33 for a cluster that runs 3.5.")
     if minor(value) not in MINORS:
-        raise refuse(
-            allowed, "Nobody has checked which options a later line knows.", "Give a version of a known line."
-        )
+        raise refuse(allowed, "Nobody has checked which options a later line knows.", "Give a version of a known line.")
     return value
 
 
@@ -98,8 +92,7 @@ def warnings(version: str) -> list[str]:
     """Return what is known against a version, one sentence each, the worst first."""
     if minor(version) == "3.5":
         return [
-            f"version: {version} is out of support: the 3.5 line gets no more fixes. "
-            "Use it only on the way to 3.6, and go on to 3.6.14."
+            f"version: {version} is out of support: the 3.5 line gets no more fixes. Use it only on the way to 3.6."
         ]
     found = [fault for fault in FAULTS if fault.first <= number(version) < fault.fixed]
     if not found:
@@ -108,8 +101,7 @@ def warnings(version: str) -> list[str]:
     corrupting = [fault.what for fault in found if fault.corrupts]
     others = [fault.what for fault in found if not fault.corrupts]
     result = [
-        f"version: DATA LOSS: {version} must not hold data you need: {what}. Use {better}."
-        for what in corrupting
+        f"version: DATA LOSS: {version} must not hold data you need: {what}. Use {better}." for what in corrupting
     ]
     if others:
         result.append(f"version: {version} has known faults: {'; '.join(others)}. Use {better} or newer.")
