@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class ClusterError(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems: Sequence[Problem] = problems
+
+    @classmethod
+    def of(cls, where: str, what: str, action: str) -> Self:
+        """Return an error of one problem."""
+        return cls(Problem(where, what, action))
 
 
 class Unreachable(ClusterError):

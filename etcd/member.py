@@ -27,7 +27,10 @@ def listen_host(address: str) -> str:
 
 @dataclass(frozen=True)
 class Member:
-    """One member as the settings ask for it; ports are TCP ports, `options` are etcd's own, without dashes."""
+    """One member as the settings ask for it; ports are TCP ports, `options` are etcd's own, without dashes.
+
+    `service_start` is systemd's deadline for a start, in seconds.
+    """
 
     name: str
     address: str
@@ -36,6 +39,7 @@ class Member:
     version: str
     user: str
     group: str
+    service_start: int
     options: Mapping[str, str]
     layout: Layout
 
@@ -50,6 +54,7 @@ class Member:
             version=inputs["version"],
             user=inputs["user"],
             group=inputs["group"],
+            service_start=int(inputs["service_start"]),
             options=dict(inputs["options"]),
             layout=Layout.from_inputs(inputs["paths"]),
         )
@@ -64,6 +69,7 @@ class Member:
             "version": self.version,
             "user": self.user,
             "group": self.group,
+            "service_start": self.service_start,
             "options": dict(self.options),
             "paths": self.layout.inputs(),
         }

@@ -99,6 +99,7 @@ def unit(member: members.Member) -> str:
         environment=layout.environment,
         bootstrap_environment=layout.bootstrap_environment,
         bin_dir=layout.bin_dir,
+        service_start=str(member.service_start),
         protect_home="false" if at_home else "true",
     )
 

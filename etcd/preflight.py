@@ -1,0 +1,141 @@
+"""What must be true of a host before anything is changed on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from etcd.errors import Problem
+from etcd.member import Member
+from etcd.observation import HostFacts
+from etcd.ssh import as_text, stale_agent
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What all hosts are held against.
+
+    `owner` is the cluster's id in this stack, None while the stack is new. `checksums` are by architecture, empty
+    where there is none. `clock_seconds` is how far a clock may be off.
+    """
+
+    owner: str | None
+    checksums: Mapping[str, str]
+    source: str
+    clock_seconds: int
+
+
+def stale_agent_problem() -> Problem | None:
+    """Return the problem with `SSH_AUTH_SOCK`, if it names no live agent."""
+    path = stale_agent()
+    if path is None:
+        return None
+    return Problem(
+        "SSH_AUTH_SOCK",
+        f"it names {path}, where no SSH agent answers; every remote command would fail on it",
+        "Run `unset SSH_AUTH_SOCK`, or start the agent again",
+    )
+
+
+def host_problems(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Problem]:
+    """Return all that is wrong with one host that answered."""
+    return [
+        Problem(member.name, what, action)
+        for what, action in (
+            *_tools(seen, expected),
+            *_architecture(member, seen, architecture, expected),
+            *_stamp(member, seen, expected),
+            *_strangers(seen),
+            *_clock(seen, expected),
+        )
+    ]
+
+
+Finding = tuple[str, str]
+
+
+def _tools(seen: HostFacts, expected: Expectation) -> list[Finding]:
+    findings: list[Finding] = []
+    if seen.missing_tools:
+        findings.append((f"it has no {as_text(seen.missing_tools)}", "Install what is missing"))
+    if expected.source == "download" and seen.fetch_tool is None:
+        findings.append(
+            ("it has neither curl nor wget to download etcd with", "Install one, or set `binaries.source` to push")
+        )
+    return findings
+
+
+def _architecture(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Finding]:
+    if seen.architecture is None:
+        return [(f"its architecture is {seen.machine}; this program installs amd64 and arm64", "Use another host")]
+    if architecture and architecture != seen.architecture:
+        return [
+            (
+                f"its architecture is {seen.architecture}, but `nodes.{member.name}.architecture` says {architecture}",
+                "Correct the setting, or leave it out",
+            )
+        ]
+    if not expected.checksums.get(seen.architecture):
+        return [
+            (
+                f"there is no pinned SHA-256 of etcd {member.version} for {seen.architecture}",
+                f"Add `binaries.checksums.{member.version}.{seen.architecture}`",
+            )
+        ]
+    return []
+
+
+def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Finding]:
+    if seen.stamp is None:
+        return []
+    if seen.stamp.cluster != expected.owner:
+        return [
+            (
+                (f"it belongs to another cluster: stack {seen.stamp.stack}, node {seen.stamp.node} "
+                f"(stamp in {member.layout.config_dir}/owner)"),
+                "Destroy that stack first, or give this node another host",
+            )
+        ]
+    if seen.stamp.node != member.name:
+        return [
+            (
+                f"its host is node {seen.stamp.node} of this cluster already; a member cannot be renamed",
+                f"Call the node {seen.stamp.node} again, or give it another host",
+            )
+        ]
+    return []
+
+
+def _strangers(seen: HostFacts) -> list[Finding]:
+    findings = [
+        (
+            f"port {port} is taken by {process}",
+            "Stop that process, or choose another `client_port` or `peer_port`",
+        )
+        for port, process in seen.listening
+    ]
+    if seen.stamp is None and (fragment := seen.unit.get("FragmentPath")):
+        findings.append(
+            (
+                f"it has an etcd.service that this program did not install ({fragment})",
+                "Stop it and remove it; its data stays where it is",
+            )
+        )
+    if seen.foreign_links:
+        findings.append(
+            (
+                f"{as_text(seen.foreign_links)} exists and is not this program's",
+                "Remove it, or choose another `paths.bin_dir`",
+            )
+        )
+    return findings
+
+
+def _clock(seen: HostFacts, expected: Expectation) -> list[Finding]:
+    if abs(seen.clock_offset) <= expected.clock_seconds:
+        return []
+    direction = "ahead of" if seen.clock_offset > 0 else "behind"
+    return [
+        (
+            f"its clock is {abs(seen.clock_offset):.0f} s {direction} this machine's; certificates would not be valid",
+            "Set both clocks by NTP",
+        )
+    ]

@@ -1,0 +1,96 @@
+"""The claim on one host: its owner stamp, what can be known of it, and the removal of all that is ours there."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from etcd import scripts
+from etcd.errors import ClusterError, Unreachable
+from etcd.member import Member
+from etcd.observation import ARCHITECTURES, Stamp
+from plugin.resource import Properties, Resource
+from plugin.values import UNKNOWN
+
+
+class Host(Resource):
+    """`etcd:index:Host`: create takes the stamp, update renews it, delete does nothing where it is not its own.
+
+    Inputs: `connection`, `address`, `member`, `owner`, `stack`, `purge_data`, `abandon_unreachable`, `seconds`.
+    Outputs besides: `architecture`, `host_id`, and `damage`, which counts how often a refresh found binaries that
+    were missing or changed; the install's script carries it, so a rise installs them again.
+    """
+
+    type: ClassVar[str] = "etcd:index:Host"
+    replace_on: ClassVar[frozenset[str]] = frozenset({"address"})
+
+    def planned(self, state: Properties, inputs: Properties) -> Properties:
+        """The architecture and the id of a new host are known only after `up`."""
+        return {"architecture": UNKNOWN, "host_id": UNKNOWN, "damage": 0, **state, **inputs}
+
+    async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """Take the host."""
+        host_id = secrets.token_hex(8)
+        return host_id, await self._claim(inputs, host_id, 0)
+
+    async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
+        """Renew the stamp."""
+        return await self._claim(inputs, state["host_id"], state["damage"])
+
+    async def read(self, urn: str, state: Properties) -> Properties:
+        """Count damage to the installed binaries; a host that cannot be reached keeps its last values."""
+        member = Member.from_inputs(state["member"])
+        try:
+            seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
+        except ClusterError:
+            return state
+        return state if seen.binaries_whole else {**state, "damage": state["damage"] + 1}
+
+    async def delete(self, urn: str, state: Properties) -> None:
+        """Remove all that is ours, without a word where another stamp stands by now."""
+        member = Member.from_inputs(state["member"])
+        layout = member.layout
+        try:
+            session = await self.context.session(member.name, state["connection"])
+            await session.run(
+                scripts.script("release"),
+                layout.config_dir,
+                layout.install_dir,
+                layout.bin_dir,
+                layout.data_dir,
+                layout.wal_dir or "",
+                state["host_id"],
+                "yes" if state["purge_data"] else "no",
+                seconds=state["seconds"],
+            )
+        except Unreachable as error:
+            await self._left_behind(urn, state, member, error)
+
+    async def _left_behind(self, urn: str, state: Mapping[str, Any], member: Member, error: Unreachable) -> None:
+        if self.context.destroying and not state["abandon_unreachable"]:
+            raise ClusterError.of(
+                member.name,
+                f"it cannot be reached ({error.problems[0].what}), so nothing was removed there",
+                "Bring it back, or set `abandon_unreachable` to true, run `pulumi up`, then destroy again",
+            ) from None
+        await self.warn(
+            urn,
+            f"{member.name} cannot be reached, so all of this stays on it: the unit etcd.service, "
+            f"{member.layout.config_dir}, {member.layout.install_dir} and the data. Wipe it before it comes back.",
+        )
+
+    async def _claim(self, inputs: Properties, host_id: str, damage: int) -> Properties:
+        member = Member.from_inputs(inputs["member"])
+        session = await self.context.session(member.name, inputs["connection"])
+        stamp = Stamp(inputs["owner"], host_id, member.name, inputs["stack"])
+        result = await session.run(
+            scripts.script("claim"),
+            member.layout.config_dir,
+            member.layout.install_dir,
+            member.user,
+            member.group,
+            stdin=stamp.text().encode(),
+            seconds=inputs["seconds"],
+        )
+        machine = result.stdout.strip()
+        self.context.forget_looks()
+        return {**inputs, "architecture": ARCHITECTURES.get(machine, machine), "host_id": host_id, "damage": damage}

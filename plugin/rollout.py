@@ -1,0 +1,146 @@
+"""The one resource that changes the running cluster: it brings it to what is staged, one safe step at a time."""
+
+import asyncio
+import datetime
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from etcd import convergence, lease, scripts
+from etcd.convergence import Run
+from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.execution import Deadlines
+from etcd.member import Member
+from etcd.planning import Target, TargetMember
+from etcd.ssh import Address, Session
+from plugin.resource import Properties, Resource
+from plugin.values import UNKNOWN
+
+_STATE = ("cluster_id", "member_ids", "steps", "running")
+
+
+def _target(inputs: Mapping[str, Any], cluster_id: str | None) -> Target:
+    members = {
+        name: TargetMember(Member.from_inputs(member), member["revision"], member["certificates"])
+        for name, member in inputs["members"].items()
+    }
+    return Target(members, cluster_id)
+
+
+def _wanted(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"revision": member["revision"], "certificates": member["certificates"]}
+        for name, member in inputs["members"].items()
+    }
+
+
+class Rollout(Resource):
+    """`etcd:index:Rollout`: bootstrap, repair, rolling restart.
+
+    Inputs: `connections` and `members` by node name (a member with its `revision` and `certificates`), `host_ids`,
+    `valid_from` (when the newest certificate becomes valid), `deadlines`, `token`, `abandon_unreachable`.
+    Outputs besides: `cluster_id`, `member_ids`, `steps` (how many were ever taken) and `running`, what each member
+    uses. Ids are hexadecimal strings: a number in Pulumi is a double and cannot hold them.
+    """
+
+    type: ClassVar[str] = "etcd:index:Rollout"
+
+    async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
+        """Also act when a member does not use what is staged for it."""
+        changed = [key for key in await super().diff(state, inputs) if key != "valid_from"]
+        if not changed and state.get("running") != _wanted(inputs):
+            changed = ["running"]
+        return changed
+
+    def planned(self, state: Properties, inputs: Properties) -> Properties:
+        """How many steps it takes shows only on the way."""
+        unknown = {"cluster_id": UNKNOWN, "member_ids": UNKNOWN, **state, "steps": UNKNOWN, "running": UNKNOWN}
+        return {**unknown, **inputs}
+
+    async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """Give birth to the cluster, or resume the one whose data all hosts hold."""
+        outputs = await self._converge(urn, inputs, {})
+        return outputs["cluster_id"], outputs
+
+    async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
+        """Bring the running cluster to what is staged."""
+        return await self._converge(urn, inputs, state)
+
+    async def read(self, urn: str, state: Properties) -> Properties:
+        """See what each member uses; a host that cannot be reached keeps its last value."""
+
+        async def look(name: str) -> Any:
+            member = Member.from_inputs(state["members"][name])
+            seconds = state["deadlines"]["command"]
+            try:
+                seen = await self.context.look(name, state["connections"][name], member, seconds)
+            except ClusterError:
+                return state["running"].get(name)
+            revision = seen.running_revision if seen.is_active else ""
+            return {"revision": revision or "", "certificates": seen.active_certificates}
+
+        names = list(state["members"])
+        running = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
+        return {**state, "running": running}
+
+    async def delete(self, urn: str, state: Properties) -> None:
+        """Stop all members; their data stays."""
+        self.context.destroying = True
+        sessions: dict[str, Session] = {}
+        unreachable: list[Problem] = []
+        for name, connection in state["connections"].items():
+            try:
+                sessions[name] = await self.context.session(name, connection)
+            except Unreachable as error:
+                unreachable += error.problems
+        if unreachable and not state["abandon_unreachable"]:
+            raise ClusterError(
+                *unreachable,
+                Problem(
+                    "destroy",
+                    "nothing was stopped",
+                    "Bring the hosts back, or set `abandon_unreachable` to true, run `pulumi up`, then destroy again",
+                ),
+            )
+        holder = f"run-{secrets.token_hex(6)}"
+        async with lease.held(sessions, len(sessions), holder, state["deadlines"]["command"]):
+            await asyncio.gather(*(self._stop(name, session, state) for name, session in sessions.items()))
+        self.context.forget_looks()
+
+    async def _stop(self, name: str, session: Session, state: Properties) -> None:
+        config = Member.from_inputs(state["members"][name]).layout.config_dir
+        seconds = state["deadlines"]["command"] + state["deadlines"]["shutdown"]
+        await session.run(scripts.script("stop"), config, state["host_ids"][name], seconds=seconds)
+
+    async def _converge(self, urn: str, inputs: Properties, state: Properties) -> Properties:
+        async def say(message: str) -> None:
+            await self.say(urn, message)
+
+        async def warn(message: str) -> None:
+            await self.warn(urn, message)
+
+        deadlines = inputs["deadlines"]
+        run = Run(
+            pool=self.context.pool,
+            addresses={name: Address.from_inputs(each) for name, each in inputs["connections"].items()},
+            deadlines=Deadlines(
+                command=deadlines["command"],
+                bootstrap=deadlines["bootstrap"],
+                member_start=deadlines["member_start"],
+                clock_wait=deadlines["clock_wait"],
+            ),
+            say=say,
+            warn=warn,
+            cancelled=self.context.cancelled,
+            token=inputs.get("token"),
+        )
+        target = _target(inputs, state.get("cluster_id"))
+        outcome = await convergence.converge(run, target, datetime.datetime.fromisoformat(inputs["valid_from"]))
+        self.context.forget_looks()
+        return {
+            **inputs,
+            "cluster_id": outcome.cluster_id,
+            "member_ids": dict(outcome.member_ids),
+            "steps": state.get("steps", 0) + outcome.steps,
+            "running": _wanted(inputs),
+        }
