@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from cryptography import x509
 
+from etcd.settings.checksums import ARCHITECTURES
 from etcd.settings.model import Settings
 from etcd.settings.problems import Problem, shown
-
-ARCHITECTURES = ("amd64", "arm64")
 
 
 def archive(version: str, architecture: str) -> str:

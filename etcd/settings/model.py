@@ -98,7 +98,7 @@ class Binaries(Part):
         default_factory=dict, description="SHA-256 of archives: version, then architecture, then sum."
     )
     checksums_file: LocalPath | None = Field(
-        default=None, description="YAML file with more of them, laid out as `checksums`."
+        default=None, description="YAML file with more of them, laid out as `etcd/checksums.yaml`."
     )
 
 

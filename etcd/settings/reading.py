@@ -44,11 +44,14 @@ class Reader:
         self.refuse(key, shown(key, str(path)), f"a readable file with {what}", why, "Correct the path or the file.")
         return None
 
-    def one_of(self, key: Key, text: str | None, path: Path | None, name: str, what: str) -> str | None:
-        """Return the text given directly as `name` or in the file `name`_file; both is a problem."""
+    def one_of(
+        self, key: Key, text: str | None, path: Path | None, name: str, what: str, file_name: str = ""
+    ) -> str | None:
+        """Return the text given directly as `name` or in a file; both is a problem."""
+        file_name = file_name or f"{name}_file"
         if text is not None and path is not None:
-            self.refuse((*key, name), "this and a file", f"one of {name} and {name}_file", do="Remove one of them.")
+            self.refuse((*key, name), "this and a file", f"one of {name} and {file_name}", do="Remove one of them.")
             return None
         if path is not None:
-            return self.text((*key, f"{name}_file"), path, what)
+            return self.text((*key, file_name), path, what)
         return text
