@@ -66,7 +66,7 @@ class Identity:
             handle = os.pidfd_open(self.pid)
             try:
                 if self.alive():  # checked after the handle is held, so nobody else can get the signal
-                    signal.pidfd_send_signal(handle, signal.Signals(number))
+                    signal.pidfd_send_signal(handle, number)
             finally:
                 os.close(handle)
 

@@ -39,7 +39,7 @@ def up(addresses: Addresses) -> None:
     run("ip", "addr", "add", f"{addresses.gateway}/24", "dev", bridge)
     if has_ipv6():
         _sysctl(f"ipv6/conf/{bridge}/forwarding", "0")
-        run("ip", "link", "set", bridge, "addrgenmode", "none")
+        no_link_local(bridge)
         run("ip", "-6", "addr", "add", f"{addresses.gateway6}/64", "dev", bridge, "nodad")
     run("ip", "link", "set", bridge, "up")
 
@@ -57,13 +57,20 @@ def remove_routes(addresses: Addresses) -> None:
         run("ip", "-6", "route", "del", "blackhole", addresses.network6, "metric", ROUTE_METRIC, check=False)
 
 
+def no_link_local(interface: str) -> None:
+    """Keep this machine from giving an interface that is down an IPv6 address of its own."""
+    if has_ipv6():
+        run("ip", "link", "set", interface, "addrgenmode", "none")
+
+
 def plug(addresses: Addresses, host: str) -> None:
     """Make a host's namespace and the cable from its eth0 to the bridge."""
     name = addresses.machine(host)
     run("ip", "netns", "add", name)
     peer = ("peer", "name", "eth0", "netns", name, "address", addresses.mac(host))
     run("ip", "link", "add", name, "type", "veth", *peer)
-    run("ip", "link", "set", name, "addrgenmode", "none", "master", addresses.bridge, "up")
+    no_link_local(name)
+    run("ip", "link", "set", name, "master", addresses.bridge, "up")
     run("ip", "-n", name, "link", "set", "lo", "up")
 
 

@@ -67,8 +67,7 @@ def ensure(version: str = DEFAULT_VERSION) -> Path:
 def _build(version: str, target: Path) -> None:
     if not shutil.which("go"):
         raise LabError("Go is not installed; the lab builds etcd from its Go modules and needs Go 1.26 or later")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache.releases()) as folder:
         work = Path(folder)
         write(work / "go.mod", render_go_mod(version))
         env = os.environ | {
@@ -79,12 +78,16 @@ def _build(version: str, target: Path) -> None:
             "CGO_ENABLED": "0",
         }
         for program, module in PROGRAMS.items():
-            run(
-                "go", "-C", work, "build", "-trimpath", "-ldflags", "-s -w", "-o", work / program, module,
-                env=env, timeout=_BUILD_SECONDS,
-            )  # fmt: skip
+            try:
+                run(
+                    "go", "-C", work, "build", "-trimpath", "-ldflags", "-s -w", "-o", work / program, module,
+                    env=env, timeout=_BUILD_SECONDS,
+                )  # fmt: skip
+            except LabError as error:
+                raise LabError(f"{program} of etcd {version} cannot be built from its Go module: {error}") from error
         packed = pack(f"etcd-v{version}-linux-{architecture()}", {p: (work / p).read_bytes() for p in PROGRAMS})
         (work / "archive").write_bytes(packed)
+        target.parent.mkdir(exist_ok=True)
         write(target.with_suffix(".sha256"), hashlib.sha256(packed).hexdigest() + "\n")
         (work / "archive").rename(target)
 

@@ -34,6 +34,7 @@ def run(
         LabError: The program is missing, failed (with `check`) or took too long.
     """
     words = [str(word) for word in argv]
+    shown = " ".join("…" if "\n" in word else word for word in words)  # not whole scripts
     try:
         done = subprocess.run(  # the check is ours, for a better message
             words, input=stdin or "", capture_output=True, text=True, timeout=timeout, env=env, check=False
@@ -41,10 +42,10 @@ def run(
     except FileNotFoundError as error:
         raise LabError(f"{words[0]} is not installed; `python -m lab packages` names what is missing") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"`{' '.join(words)}` took longer than {timeout:g} s") from error
+        raise LabError(f"`{shown}` took longer than {timeout:g} s") from error
     if check and done.returncode != 0:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        raise LabError(f"`{' '.join(words)}` failed with {done.returncode}: {said}")
+        raise LabError(f"`{shown}` failed with {done.returncode}: {said}")
     return done
 
 

@@ -43,8 +43,10 @@ class Wired(Machine):
         self.undelay()
         near, far = self.addresses.relay(self.name)
         run("ip", "link", "set", self.machine, "nomaster")
-        run("ip", "link", "add", near, "addrgenmode", "none", "type", "veth", "peer", "name", far)
-        run("ip", "link", "set", far, "addrgenmode", "none", "master", self.addresses.bridge, "up")
+        run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+        network.no_link_local(near)
+        network.no_link_local(far)
+        run("ip", "link", "set", far, "master", self.addresses.bridge, "up")
         # this machine's own IP stack must not answer on the relay's two ends
         run("ip", "link", "set", near, "arp", "off", "up")
         run("ip", "link", "set", self.machine, "arp", "off")
