@@ -84,7 +84,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         if not context.add_callback(lambda: self.plugins.kill(child)):
             self.plugins.kill(child)
         for name, data in stream(child):
-            yield language_pb2.RunPluginResponse(**{name: data})
+            if name == "stdout":
+                yield language_pb2.RunPluginResponse(stdout=data)
+            else:
+                yield language_pb2.RunPluginResponse(stderr=data)
         if code := self.plugins.wait(child):
             yield language_pb2.RunPluginResponse(exitcode=max(code, -1))
 
@@ -211,4 +214,4 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    wait_for_end(host.plugins.kill_all)
+    wait_for_end(cleanup=host.plugins.kill_all)

@@ -35,7 +35,18 @@ MESSAGE_SHOWN = 32
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run a Pulumi program for the language host")
-    names = ("project", "root_directory", "stack", "parallel", "dry_run", "pwd", "monitor", "engine", "tracing", "organization")
+    names = (
+        "project",
+        "root_directory",
+        "stack",
+        "parallel",
+        "dry_run",
+        "pwd",
+        "monitor",
+        "engine",
+        "tracing",
+        "organization",
+    )
     for name in names:
         parser.add_argument(f"--{name}")
     parser.add_argument("program")

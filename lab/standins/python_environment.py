@@ -41,10 +41,14 @@ class PythonEnvironment:
         """Raise `UnknownOptionError`, in the official words, if the virtualenv is not there."""
         if self.exists():
             return
-        state = "doesn't appear to be a virtual environment" if self.virtualenv and self.virtualenv.exists() else "doesn't exist"
+        state = (
+            "doesn't appear to be a virtual environment"
+            if self.virtualenv and self.virtualenv.exists()
+            else "doesn't exist"
+        )
         python = f"{self.virtualenv}/bin/python"
         raise UnknownOptionError(
-            f"The 'virtualenv' option in Pulumi.yaml is set to \"{self.option}\", but \"{self.virtualenv}\" {state}; "
+            f'The \'virtualenv\' option in Pulumi.yaml is set to "{self.option}", but "{self.virtualenv}" {state}; '
             "run the following commands to create the virtual environment and install dependencies into it:\n\n"
             f"    1. python3 -m venv {self.virtualenv}\n"
             f"    2. {python} -m pip install --upgrade pip setuptools wheel\n"
@@ -79,4 +83,6 @@ def resolve(root: str, options: Mapping[str, object], *, plugin: bool) -> Python
     for name in [given] if given else ["python3", "python"]:
         if found := shutil.which(name):
             return PythonEnvironment(found, None, "")
-    raise UnknownOptionError(f"no Python on PATH ({given or 'python3, python'}); install it or set the virtualenv option")
+    raise UnknownOptionError(
+        f"no Python on PATH ({given or 'python3, python'}); install it or set the virtualenv option"
+    )

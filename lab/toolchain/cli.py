@@ -41,9 +41,7 @@ def on_path(path: str) -> Cli | str:
     binary = Path(found).resolve()
     quiet = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"}
     try:
-        done = subprocess.run(
-            [binary, "version"], env=quiet, capture_output=True, text=True, timeout=20, check=True
-        )
+        done = subprocess.run([binary, "version"], env=quiet, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         return f"{found} does not run: {error}"
     version = done.stdout.strip()
