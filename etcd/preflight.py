@@ -89,8 +89,10 @@ def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Findi
     if seen.stamp.cluster != expected.owner:
         return [
             (
-                (f"it belongs to another cluster: stack {seen.stamp.stack}, node {seen.stamp.node} "
-                f"(stamp in {member.layout.config_dir}/owner)"),
+                (
+                    f"it belongs to another cluster: stack {seen.stamp.stack}, node {seen.stamp.node} "
+                    f"(stamp in {member.layout.config_dir}/owner)"
+                ),
                 "Destroy that stack first, or give this node another host",
             )
         ]

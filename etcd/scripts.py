@@ -1,5 +1,7 @@
 """The shell that runs on hosts: each file of `scripts/`, joined with what it builds on."""
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent / "scripts"
@@ -17,3 +19,9 @@ def script(name: str) -> str:
 def guarded(name: str) -> str:
     """Return a script that runs only while its first argument holds the host's lease."""
     return f"{_text('guard')}\n{_text('made')}\n{_text(name)}"
+
+
+def with_variables(name: str, variables: Mapping[str, str]) -> str:
+    """Return a script for pulumi-command, whose variables stand above it as quoted assignments."""
+    assignments = "".join(f"{variable}={shlex.quote(value)}\n" for variable, value in variables.items())
+    return f"{assignments}{_text(name)}"

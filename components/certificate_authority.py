@@ -1,0 +1,78 @@
+"""A certificate authority: generated and kept in the state, or the one that the settings bring."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+
+from etcd.settings import Authority, Certificates
+
+_HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateAuthorityArgs:
+    """What an authority is made from."""
+
+    purpose: str
+    """`client` or `peer`; it stands in the generated certificate's common name."""
+    certificates: Certificates
+    """How keys and certificates are made."""
+    brought: Authority | None = None
+    """The user's own authority, or only the generation of a generated one."""
+
+
+class CertificateAuthority(pulumi.ComponentResource):
+    """Signs leafs, and is what the other side trusts; one tls resource for each generation."""
+
+    certificate_pem: pulumi.Output[str]
+    """The authority's certificate, which is also the bundle that members trust."""
+    private_key_pem: pulumi.Output[str]
+    """Its key, a secret."""
+    not_after: pulumi.Output[str]
+    """The end of its validity (RFC 3339); empty for a brought one."""
+
+    def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("etcd:index:CertificateAuthority", name, None, opts)
+        brought = args.brought or Authority()
+        if brought.certificate and brought.private_key:
+            self.certificate_pem = pulumi.Output.from_input(brought.certificate)
+            self.private_key_pem = pulumi.Output.secret(brought.private_key)
+            self.not_after = pulumi.Output.from_input("")
+        else:
+            self._generate(f"{name}-{brought.generation}", args)
+        self.register_outputs(
+            {
+                "certificate_pem": self.certificate_pem,
+                "private_key_pem": self.private_key_pem,
+                "not_after": self.not_after,
+            }
+        )
+
+    def _generate(self, name: str, args: CertificateAuthorityArgs) -> None:
+        certificates, subject = args.certificates, args.certificates.subject
+        opts = pulumi.ResourceOptions(parent=self)
+        if certificates.algorithm == "RSA":
+            key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=certificates.rsa_bits, opts=opts)
+        else:
+            key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve=certificates.ecdsa_curve, opts=opts)
+        certificate = tls.SelfSignedCert(
+            f"{name}-certificate",
+            private_key_pem=key.private_key_pem,
+            is_ca_certificate=True,
+            allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
+            validity_period_hours=certificates.ca_validity_days * _HOURS_PER_DAY,
+            early_renewal_hours=certificates.renew_before_days * _HOURS_PER_DAY,
+            subject=tls.SelfSignedCertSubjectArgs(
+                common_name=f"{subject.common_name} {args.purpose} CA {name}",
+                organization=subject.organization,
+                organizational_unit=subject.organizational_unit,
+                country=subject.country,
+                province=subject.province,
+                locality=subject.locality,
+            ),
+            opts=opts,
+        )
+        self.certificate_pem = certificate.cert_pem
+        self.private_key_pem = key.private_key_pem
+        self.not_after = certificate.validity_end_time

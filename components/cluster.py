@@ -1,0 +1,163 @@
+"""The whole: an etcd cluster on hosts that exist."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components import inputs
+from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
+from components.client_certificate import ClientCertificate, ClientCertificateArgs
+from components.cluster_health import ClusterHealth
+from components.node import Node, NodeArgs
+from components.preflight import Preflight
+from components.rollout import Rollout
+from etcd.settings import Client, Settings
+
+_ARCHITECTURES = ("amd64", "arm64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """What a cluster is made from."""
+
+    settings: Settings
+    """All that the stack says."""
+    addresses: Mapping[str, pulumi.Input[str]]
+    """The address of each node, by member name."""
+
+
+class Cluster(pulumi.ComponentResource):
+    """Preflight, then all nodes at once, then the rollout, then the health check."""
+
+    health: ClusterHealth
+    rollout: Rollout
+    client_authority: CertificateAuthority
+    peer_authority: CertificateAuthority
+    nodes: dict[str, Node]
+    clients: dict[str, ClientCertificate]
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("etcd:index:Cluster", name, None, opts)
+        self.settings = args.settings
+        self._name = name
+        self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+        self._members = {node: self._member(node, args.addresses[node]) for node in args.settings.nodes}
+        self.client_authority, self.peer_authority = self._authorities()
+        preflight = self._preflight(args.addresses)
+        self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
+        etcdctl = self._client("etcdctl", Client())
+        self.nodes = {
+            node: Node(
+                f"{name}-{node}",
+                NodeArgs(
+                    node=node,
+                    settings=args.settings,
+                    address=args.addresses[node],
+                    member=self._members[node],
+                    preflight=preflight,
+                    client_authority=self.client_authority,
+                    peer_authority=self.peer_authority,
+                    peer_common_name=self._peer_common_name,
+                    etcdctl=etcdctl,
+                    stack=self._stack,
+                ),
+                opts=self._ready,
+            )
+            for node in args.settings.nodes
+        }
+        self.rollout = self._rollout(preflight)
+        self.health = ClusterHealth(
+            f"{name}-health",
+            connections=preflight.connections,
+            targets=self._members,
+            steps=self.rollout.steps,
+            seconds=args.settings.deadlines.health,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.rollout]),
+        )
+        self.clients = {client: self._client(client, how) for client, how in args.settings.clients.items()}
+        self.register_outputs(
+            {
+                "cluster_id": self.rollout.cluster_id,
+                "members": self.health.members,
+                "leader": self.health.leader,
+                "version": self.health.version,
+            }
+        )
+
+    @property
+    def _peer_common_name(self) -> str:
+        return f"{self.settings.certificates.subject.common_name}-peer"
+
+    def _member(self, node: str, address: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
+        # Where clients and peers share an authority, only the common name tells a peer from a client.
+        options = {"peer-cert-allowed-cn": self._peer_common_name} if self.settings.ca.shared else {}
+        return pulumi.Output.from_input(address).apply(
+            lambda known: inputs.member(self.settings, node, known, options).inputs()
+        )
+
+    def _authorities(self) -> tuple[CertificateAuthority, CertificateAuthority]:
+        def make(purpose: str, label: str) -> CertificateAuthority:
+            brought = self.settings.ca.client if purpose == "client" else self.settings.ca.peer
+            return CertificateAuthority(
+                f"{self._name}-{purpose}-ca",
+                CertificateAuthorityArgs(purpose=label, certificates=self.settings.certificates, brought=brought),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+
+        if self.settings.ca.shared:
+            shared = make("client", "cluster")
+            return shared, shared
+        return make("client", "client"), make("peer", "peer")
+
+    def _client(self, client: str, how: Client) -> ClientCertificate:
+        return ClientCertificate(
+            f"{self._name}-client-{client}",
+            ClientCertificateArgs(
+                common_name=how.common_name or client,
+                client=how,
+                authority=self.client_authority,
+                certificates=self.settings.certificates,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _preflight(self, addresses: Mapping[str, pulumi.Input[str]]) -> Preflight:
+        settings = self.settings
+        return Preflight(
+            f"{self._name}-preflight",
+            connections={node: inputs.connection(settings, node, addresses[node]) for node in settings.nodes},
+            members=self._members,
+            architectures={node: each.architecture for node, each in settings.nodes.items()},
+            checksums={
+                architecture: settings.checksum(settings.version, architecture) or "" for architecture in _ARCHITECTURES
+            },
+            source=settings.binaries.source,
+            stack=self._stack,
+            command_seconds=settings.deadlines.command,
+            clock_seconds=settings.deadlines.clock_wait,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _rollout(self, preflight: Preflight) -> Rollout:
+        settings = self.settings
+        members = {
+            node: pulumi.Output.all(self._members[node], each.service.revision, each.service.certificates).apply(
+                lambda known: {**known[0], "revision": known[1], "certificates": known[2]}
+            )
+            for node, each in self.nodes.items()
+        }
+        return Rollout(
+            f"{self._name}-rollout",
+            connections=preflight.connections,
+            members=members,
+            host_ids={node: each.host.host_id for node, each in self.nodes.items()},
+            valid_from=pulumi.Output.all(*(each.service.valid_from for each in self.nodes.values())).apply(max),
+            deadlines=inputs.deadlines(settings),
+            token=settings.initial_cluster_token,
+            abandon_unreachable=settings.abandon_unreachable,
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=list(self.nodes.values()), protect=settings.protect_cluster
+            ),
+        )

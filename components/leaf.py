@@ -1,0 +1,77 @@
+"""A key and the certificate that an authority signs for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+
+from components.certificate_authority import CertificateAuthority
+from etcd.names import split_names
+from etcd.settings import Certificates
+
+_HOURS_PER_DAY = 24
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What was made: PEM texts, the key a secret, and the end of the validity (RFC 3339)."""
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str]
+    not_after: pulumi.Output[str]
+
+
+def private_key(name: str, certificates: Certificates, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+    """Make a key; the curve is always given, since the provider's default (P224) is none that Go's TLS knows."""
+    if certificates.algorithm == "RSA":
+        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=certificates.rsa_bits, opts=opts)
+    return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=certificates.ecdsa_curve, opts=opts)
+
+
+def sign(
+    name: str,
+    authority: CertificateAuthority,
+    certificates: Certificates,
+    *,
+    common_name: str,
+    names: Iterable[pulumi.Input[str]],
+    uses: Iterable[str],
+    validity_days: int | None = None,
+    organization: str | None = None,
+    opts: pulumi.ResourceOptions,
+) -> Leaf:
+    """Make a key, a request and a certificate.
+
+    Names and uses are sorted: the provider replaces a certificate when only their order changes.
+    """
+    key = private_key(f"{name}-key", certificates, opts)
+    sorted_names = pulumi.Output.all(*names).apply(lambda given: split_names(given))
+    subject = certificates.subject
+    request = tls.CertRequest(
+        f"{name}-request",
+        private_key_pem=key.private_key_pem,
+        dns_names=sorted_names.apply(lambda split: split.dns),
+        ip_addresses=sorted_names.apply(lambda split: split.addresses),
+        subject=tls.CertRequestSubjectArgs(
+            common_name=common_name,
+            organization=organization or subject.organization,
+            organizational_unit=subject.organizational_unit,
+            country=subject.country,
+            province=subject.province,
+            locality=subject.locality,
+        ),
+        opts=opts,
+    )
+    encipherment = ["key_encipherment"] if certificates.algorithm == "RSA" else []
+    certificate = tls.LocallySignedCert(
+        f"{name}-certificate",
+        cert_request_pem=request.cert_request_pem,
+        ca_cert_pem=authority.certificate_pem,
+        ca_private_key_pem=authority.private_key_pem,
+        allowed_uses=sorted({*uses, *encipherment, "digital_signature"}),
+        validity_period_hours=(validity_days or certificates.validity_days) * _HOURS_PER_DAY,
+        early_renewal_hours=certificates.renew_before_days * _HOURS_PER_DAY,
+        opts=opts,
+    )
+    return Leaf(certificate.cert_pem, key.private_key_pem, certificate.validity_end_time)

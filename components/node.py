@@ -1,0 +1,105 @@
+"""A node: a host that carries a member, with all that is put on it before anything runs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from components.binaries import Binaries, BinariesArgs
+from components.certificate_authority import CertificateAuthority
+from components.client_certificate import ClientCertificate
+from components.host import Host
+from components.node_certificates import NodeCertificates, NodeCertificatesArgs
+from components.preflight import Preflight
+from components.service import Service
+from etcd.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeArgs:
+    """What a node is made from."""
+
+    node: str
+    """The member's name; child resources are named by it."""
+    settings: Settings
+    address: pulumi.Input[str]
+    member: pulumi.Input[Any]
+    """The member as inputs, see `etcd.member`."""
+    preflight: Preflight
+    client_authority: CertificateAuthority
+    peer_authority: CertificateAuthority
+    peer_common_name: str
+    etcdctl: ClientCertificate
+    """The client certificate for `etcdctl` on the node."""
+    stack: str
+
+
+class Node(pulumi.ComponentResource):
+    """Host, binaries, certificates and staged service; nothing here changes what a running member uses."""
+
+    host: Host
+    binaries: Binaries
+    certificates: NodeCertificates
+    service: Service
+
+    def __init__(self, name: str, args: NodeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("etcd:index:Node", name, None, opts)
+        settings, node = args.settings, args.node
+        child = pulumi.ResourceOptions(parent=self)
+        self.connection = args.preflight.connections.apply(lambda connections: connections[node])
+        self.host = Host(
+            f"{name}-host",
+            connection=self.connection,
+            address=args.address,
+            member=args.member,
+            owner=args.preflight.owner,
+            stack=args.stack,
+            purge_data=settings.purge_data_on_destroy,
+            abandon_unreachable=settings.abandon_unreachable,
+            seconds=settings.deadlines.command,
+            opts=child,
+        )
+        self.binaries = Binaries(
+            f"{name}-binaries",
+            BinariesArgs(node=node, settings=settings, connection=self.connection, host=self.host),
+            opts=child,
+        )
+        names = settings.nodes[node].extra_names
+        self.certificates = NodeCertificates(
+            f"{name}-certificates",
+            NodeCertificatesArgs(
+                node=node,
+                address=args.address,
+                server_names=(*settings.certificates.extra_names, *names),
+                peer_names=names,
+                client_authority=args.client_authority,
+                peer_authority=args.peer_authority,
+                certificates=settings.certificates,
+                peer_common_name=args.peer_common_name,
+            ),
+            opts=child,
+        )
+        leafs = {
+            "server": self.certificates.server,
+            "peer": self.certificates.peer,
+            "etcdctl": args.etcdctl.leaf,
+        }
+        self.service = Service(
+            f"{name}-service",
+            connection=self.connection,
+            member=args.member,
+            client_ca=args.client_authority.certificate_pem,
+            peer_ca=args.peer_authority.certificate_pem,
+            leafs={purpose: leaf.certificate_pem for purpose, leaf in leafs.items()},
+            keys={purpose: leaf.private_key_pem for purpose, leaf in leafs.items()},
+            seconds=settings.deadlines.command,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.host]),
+        )
+        self.register_outputs(
+            {
+                "architecture": self.host.architecture,
+                "version": self.binaries.version,
+                "revision": self.service.revision,
+                "certificates": self.service.certificates,
+            }
+        )

@@ -1,0 +1,42 @@
+"""The look at hosts and cluster before anything is touched."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+
+class Preflight(pulumi.CustomResource):
+    """Fails in preview and up alike for what cannot be done safely; see `plugin/preflight.py`."""
+
+    owner: pulumi.Output[str]
+    """The random id of this cluster, which every host's stamp carries."""
+    connections: pulumi.Output[Mapping[str, Any]]
+    """How each node is reached, with the host keys that were trusted at first use; a secret."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        connections: Mapping[str, pulumi.Input[Any]],
+        members: Mapping[str, pulumi.Input[Any]],
+        architectures: Mapping[str, str | None],
+        checksums: Mapping[str, str],
+        source: str,
+        stack: str,
+        command_seconds: int,
+        clock_seconds: int,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        properties = {
+            "connections": connections,
+            "members": members,
+            "architectures": architectures,
+            "checksums": checksums,
+            "source": source,
+            "stack": stack,
+            "command_seconds": command_seconds,
+            "clock_seconds": clock_seconds,
+            "owner": None,
+        }
+        super().__init__("etcd:index:Preflight", name, properties, opts)

@@ -1,0 +1,52 @@
+# install.sh: installs one version of etcd beside the others; nothing runs with it until Rollout moves the links.
+# Runs through pulumi-command, so its variables stand above it: node version architecture source url archive sha256
+# install_dir proxy ca seconds. Running it again with the version there and whole does nothing.
+set -eu
+umask 022
+export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+fail() { printf '%s: %s\n' "$node" "$1" >&2; exit 1; }
+target=$install_dir/v$version
+mkdir -p /run/etcd-cluster
+exec 9>/run/etcd-cluster/install.lock
+flock -w "$seconds" 9 || fail 'another install on this host did not end in time. Run `pulumi up` again'
+whole() { [ -f "$target/SHA256SUMS" ] && (cd "$target" && sha256sum -c --status SHA256SUMS) 2>/dev/null; }
+if whole && [ "$(cat "$target/archive.sha256" 2>/dev/null || :)" = "$sha256" ]; then exit 0; fi
+incoming=$(mktemp -d "$install_dir/.incoming.XXXXXX")
+trap 'rm -rf "$incoming"' EXIT
+fetch() {
+	if command -v curl >/dev/null 2>&1; then
+		set -- curl --fail --silent --show-error --location --connect-timeout 15 --max-time "$seconds" --output "$1" "$2"
+		if [ -n "$proxy" ]; then set -- "$@" --proxy "$proxy"; fi
+		if [ -n "$ca" ]; then set -- "$@" --cacert "$incoming/ca.pem"; fi
+	else
+		set -- wget --quiet --tries=1 --timeout=15 --output-document="$1" "$2"
+		if [ -n "$proxy" ]; then set -- "$@" -e "https_proxy=$proxy" -e "http_proxy=$proxy"; fi
+		if [ -n "$ca" ]; then set -- "$@" --ca-certificate="$incoming/ca.pem"; fi
+		set -- timeout "$seconds" "$@"
+	fi
+	"$@" </dev/null
+}
+if [ "$source" = download ]; then
+	printf '%s' "$ca" >"$incoming/ca.pem"
+	archive=$incoming/archive.tar.gz
+	fetch "$archive" "$url" || fail "cannot download $url. Check binaries.url and the host's way to it, or set binaries.source to push"
+fi
+[ -f "$archive" ] || fail "the pushed archive $archive is not there. Run \`pulumi up\` again"
+sum=$(sha256sum "$archive" | cut -d ' ' -f 1)
+[ "$sum" = "$sha256" ] || fail "the archive of etcd $version ($architecture) has SHA-256 $sum, but $sha256 is pinned. Do not use it; check where it comes from"
+mkdir "$incoming/out"
+tar -xzf "$archive" -C "$incoming/out" --strip-components=1 --no-same-owner || fail "cannot unpack the archive of etcd $version. Look at the space in $install_dir"
+for name in etcd etcdctl etcdutl; do
+	[ -f "$incoming/out/$name" ] || fail "the archive of etcd $version has no $name"
+	chmod 755 "$incoming/out/$name"
+done
+"$incoming/out/etcd" --version >"$incoming/version" 2>&1 || fail "etcd $version does not run here: $(tail -n 1 "$incoming/version"). Check nodes.$node.architecture"
+grep -qx "etcd Version: $version" "$incoming/version" || fail "the archive holds $(head -n 1 "$incoming/version"), not $version"
+mkdir "$incoming/new"
+mv "$incoming/out/etcd" "$incoming/out/etcdctl" "$incoming/out/etcdutl" "$incoming/new/"
+printf '%s\n' "$sha256" >"$incoming/new/archive.sha256"
+(cd "$incoming/new" && sha256sum etcd etcdctl etcdutl archive.sha256 >SHA256SUMS)
+sync -f "$incoming/new" 2>/dev/null || :
+if [ -d "$target" ]; then mv -T "$target" "$incoming/damaged"; fi
+mv -T "$incoming/new" "$target"
+if [ "$source" = push ]; then rm -f "$archive"; fi
