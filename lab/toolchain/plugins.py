@@ -116,13 +116,19 @@ def _require_runner(folder: Path, name: str) -> None:
 
 
 def _launch(target: Path, name: str, python: Path) -> None:
-    """Write the launcher of a stand-in. It runs this checkout's file with this checkout's Python."""
+    """Write the launcher of a stand-in."""
     if name == versions.DYNAMIC_PROVIDERS:
-        command = shlex.quote(str(STANDINS / name))
+        command = [str(STANDINS / name)]
     else:
-        module = {versions.LANGUAGE_HOST: "language_python"}.get(name, name)
-        checkout = str(STANDINS.parents[1])
-        code = f"import sys; sys.path.insert(0, {checkout!r}); from lab.standins.{module} import main; main()"
-        command = f"{shlex.quote(str(python))} -I -c {shlex.quote(code)}"
-    target.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+        command = launch_command({versions.LANGUAGE_HOST: "language_python"}.get(name, name), python)
+    target.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
     target.chmod(0o755)
+
+
+def launch_command(module: str, python: Path) -> list[str]:
+    """Return the command line of a stand-in: this checkout's module, with this checkout's Python."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(STANDINS.parents[1])!r}); "
+        f"from lab.standins.light_sdk import enter; enter(); from lab.standins.{module} import main; main()"
+    )
+    return [str(python), "-I", "-c", code]

@@ -19,7 +19,7 @@ from lab.toolchain.errors import ToolchainError
 
 CHECKOUT = Path(__file__).parents[2]
 # Raise this when launchers or folders change shape.
-LAYOUT = 1
+LAYOUT = 2
 
 
 @dataclass(frozen=True)
