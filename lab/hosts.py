@@ -79,7 +79,7 @@ class Lab:
         Args:
             name: Lower-case letters, digits, hyphens. "dev" has slot 0.
             owner: The pid of the process for which the lab is made: once it is gone, `sweep` destroys the lab.
-                Without one, a new lab is kept, and a lab that has an owner keeps it.
+                Without one, a new lab is kept, and a lab that has an owner keeps it. A kept lab stays kept.
 
         Raises:
             LabError: The machine cannot run the lab, something is missing, or all slots are taken.
@@ -183,12 +183,18 @@ class Lab:
     def destroy(self) -> None:
         """Stop the lab, delete its disks and keys, free its slot."""
         registry = Registry()
+        with locked(registry.lock):
+            self._destroy(registry)
+
+    def _destroy(self, registry: Registry) -> None:
+        """Destroy the lab while the registry's lock is held, unless its slot is another lab's by now."""
+        if not any((slot.number, slot.folder) == (self.slot.number, self.folder) for slot in registry.slots()):
+            return
         self.stop()
         network.remove_routes(self.addresses)
-        with locked(registry.lock):
-            if self.folder.exists():
-                shutil.rmtree(self.folder)
-            registry.free(self.slot.number)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+        registry.free(self.slot.number)
 
     @classmethod
     def sweep(cls) -> list[str]:
@@ -199,20 +205,19 @@ class Lab:
         """
         done: list[str] = []
         registry = Registry()
-        for slot in registry.slots():
-            lab = cls(slot)
-            if slot.abandoned() or not slot.folder.exists():
-                done.append(f"destroyed lab {lab.name} (slot {slot.number})")
-                lab.destroy()
-            else:
-                done += lab._tidy()
         with locked(registry.lock):
+            for lab in map(cls, registry.slots()):
+                if lab.slot.abandoned() or not lab.folder.exists():
+                    done.append(f"destroyed lab {lab.name} (slot {lab.slot.number})")
+                    lab._destroy(registry)
             taken = {slot.number for slot in registry.slots()}
             for number in sorted(sweeping.numbers_in_use() - taken):
                 done.append(f"removed what was left in slot {number}")
                 sweeping.remove_remains(Addresses(number))
                 network.remove_routes(Addresses(number))
         kept = [cls(slot) for slot in registry.slots()]
+        for lab in kept:
+            done += lab._tidy()
         bases = {host.base() for lab in kept for host in lab.hosts}
         done += [f"removed the unused base image {path.name}" for path in image.remove_unused(bases)]
         return done

@@ -1,6 +1,5 @@
 """The lab's network on this machine: a bridge, a cable and a network namespace for each host, and no way out."""
 
-import contextlib
 from pathlib import Path
 
 from lab.addresses import Addresses
@@ -8,6 +7,8 @@ from lab.system import LabError, run
 
 INTERFACES = Path("/sys/class/net")
 ROUTE_METRIC = "4000"
+RULE_PREFERENCE = 19818
+"""The routing rule of slot 0; slot 1 has the next number, and so on."""
 
 
 def has_ipv6() -> bool:
@@ -26,6 +27,7 @@ def up(addresses: Addresses) -> None:
     run("ip", "route", "replace", "blackhole", addresses.network, "metric", ROUTE_METRIC)
     if has_ipv6():
         run("ip", "-6", "route", "replace", "blackhole", addresses.network6, "metric", ROUTE_METRIC)
+    _forward_nothing(addresses)
     bridge = addresses.bridge
     if exists(bridge):
         return
@@ -34,24 +36,44 @@ def up(addresses: Addresses) -> None:
         "ip", "link", "add", bridge, "address", addresses.mac(), "type", "bridge",
         "forward_delay", "0", "stp_state", "0", "mcast_snooping", "0",
     )  # fmt: skip
-    # this machine may forward for others; never for the lab
-    _sysctl(f"ipv4/conf/{bridge}/forwarding", "0")
     run("ip", "addr", "add", f"{addresses.gateway}/24", "dev", bridge)
     if has_ipv6():
-        _sysctl(f"ipv6/conf/{bridge}/forwarding", "0")
         no_link_local(bridge)
         run("ip", "-6", "addr", "add", f"{addresses.gateway6}/64", "dev", bridge, "nodad")
     run("ip", "link", "set", bridge, "up")
 
 
 def down(addresses: Addresses) -> None:
-    """Remove the bridge. The blackhole routes stay: the addresses are still the lab's."""
+    """Remove the bridge. Blackhole routes and rules stay: the addresses are still the lab's."""
     if exists(addresses.bridge):
         run("ip", "link", "del", addresses.bridge)
 
 
+def _forward_nothing(addresses: Addresses) -> None:
+    # a rule, since a sysctl of the bridge is overwritten whenever forwarding is switched on for the machine
+    for family in _families():
+        rule = ("pref", _preference(addresses), "iif", addresses.bridge)
+        if not run("ip", family, "rule", "show", *rule).stdout:
+            run("ip", family, "rule", "add", *rule, "blackhole")
+
+
+def remove_rules(addresses: Addresses) -> None:
+    """Remove the rules that keep this machine from forwarding for the lab."""
+    for family in _families():
+        run("ip", family, "rule", "del", "pref", _preference(addresses), check=False)
+
+
+def _families() -> list[str]:
+    return ["-4", "-6"] if has_ipv6() else ["-4"]
+
+
+def _preference(addresses: Addresses) -> str:
+    return str(RULE_PREFERENCE + addresses.slot)
+
+
 def remove_routes(addresses: Addresses) -> None:
     """Remove what `down` leaves."""
+    remove_rules(addresses)
     run("ip", "route", "del", "blackhole", addresses.network, "metric", ROUTE_METRIC, check=False)
     if has_ipv6():
         run("ip", "-6", "route", "del", "blackhole", addresses.network6, "metric", ROUTE_METRIC, check=False)
@@ -128,8 +150,3 @@ def _pairs(addresses: Addresses, one: str, other: str) -> str:
     left = (addresses.machine(one), addresses.relay(one)[1])
     right = (addresses.machine(other), addresses.relay(other)[1])
     return ", ".join(f'"{a}" . "{b}", "{b}" . "{a}"' for a in left for b in right)
-
-
-def _sysctl(name: str, value: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        Path("/proc/sys/net", name).write_text(value)

@@ -111,7 +111,7 @@ class ReleaseServer(ThreadingHTTPServer):
         finally:
             self.room.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Note a connection that broke, such as one whose client gave up."""
         self.note(f"{client_address[0]} {sys.exc_info()[1]}\n")
 

@@ -7,7 +7,6 @@ import os
 import platform
 import shutil
 import tarfile
-import tempfile
 from pathlib import Path
 
 from lab import cache
@@ -67,8 +66,10 @@ def ensure(version: str = DEFAULT_VERSION) -> Path:
 def _build(version: str, target: Path) -> None:
     if not shutil.which("go"):
         raise LabError("Go is not installed; the lab builds etcd from its Go modules and needs Go 1.26 or later")
-    with tempfile.TemporaryDirectory(prefix=".build-", dir=cache.releases()) as folder:
-        work = Path(folder)
+    work = cache.releases() / f".build-v{version}"
+    shutil.rmtree(work, ignore_errors=True)  # of a killed build; ours alone while we hold the version's lock
+    work.mkdir()
+    try:
         write(work / "go.mod", render_go_mod(version))
         env = os.environ | {
             "GOTOOLCHAIN": "local",
@@ -90,6 +91,8 @@ def _build(version: str, target: Path) -> None:
         target.parent.mkdir(exist_ok=True)
         write(target.with_suffix(".sha256"), hashlib.sha256(packed).hexdigest() + "\n")
         (work / "archive").rename(target)
+    finally:
+        shutil.rmtree(work)
 
 
 def render_go_mod(version: str) -> str:

@@ -75,7 +75,7 @@ class Registry:
         Args:
             name: The lab's name; slot 0 is for "dev" alone.
             folder: The lab's folder, which identifies it.
-            owner: Noted when given; a lab that has one and is opened without one keeps it.
+            owner: Noted for a new lab, or in place of a former owner. A lab that is kept stays so.
 
         Raises:
             LabError: A bad name, or no slot is free.
@@ -85,7 +85,8 @@ class Registry:
             slots = {slot.number: slot for slot in self.slots()}
             for slot in slots.values():
                 if slot.folder == folder:
-                    return slot if owner in (None, slot.owner) else self._save(Slot(slot.number, folder, owner))
+                    keep = owner is None or slot.owner is None
+                    return slot if keep else self._save(Slot(slot.number, folder, owner))
             wanted = [0] if name == DEFAULT_LAB else list(range(1, COUNT))
             # a folder that was deleted by hand holds no lab any more; its slot is cleaned by the sweep only
             free = [number for number in wanted if number not in slots]
@@ -95,6 +96,7 @@ class Registry:
                     f"no slot is free for the lab {name}: taken by {users}; "
                     "`python -m lab sweep` frees what is left over, `python -m lab --lab NAME destroy` one lab"
                 )
+            folder.mkdir(parents=True, exist_ok=True)  # under the lock: a slot without its folder is swept
             return self._save(Slot(free[0], folder, owner))
 
     def free(self, number: int) -> None:

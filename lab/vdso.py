@@ -27,7 +27,7 @@ def code(seconds: int) -> dict[str, bytes]:
     return {
         # only for CLOCK_REALTIME (0) and CLOCK_REALTIME_COARSE (5): ts->tv_sec += seconds
         "__vdso_clock_gettime": call(228)
-        + b"\x85\xc0\x75\x11"  # test eax, eax; jne ret
+        + b"\x85\xc0\x75\x10"  # test eax, eax; jne ret
         + b"\x85\xff\x74\x05"  # test edi, edi; je add
         + b"\x83\xff\x05\x75\x07"  # cmp edi, 5; jne ret
         + b"\x48\x81\x06" + shift  # add: add qword [rsi], seconds
