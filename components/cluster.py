@@ -13,6 +13,7 @@ from components.cluster_health import ClusterHealth
 from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
+from etcd.member import Member
 from etcd.settings import Client, Settings
 
 _ARCHITECTURES = ("amd64", "arm64")
@@ -85,6 +86,14 @@ class Cluster(pulumi.ComponentResource):
                 "version": self.health.version,
             }
         )
+
+    @property
+    def endpoints(self) -> pulumi.Output[list[str]]:
+        """The client URLs, in the order of the nodes' names."""
+        members = pulumi.Output.all(*(self._members[node] for node in sorted(self._members)))
+        urls = members.apply(lambda known: [Member.from_inputs(each).client_url for each in known])
+        # They are of use once the cluster serves, so they wait for it.
+        return pulumi.Output.all(urls, self.rollout.cluster_id).apply(lambda known: list(known[0]))
 
     @property
     def _peer_common_name(self) -> str:

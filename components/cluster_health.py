@@ -55,8 +55,9 @@ class ClusterHealthProvider(ResourceProvider):
 
 
 def _parts(props: Mapping[str, Any]) -> tuple[dict[str, Address], dict[str, Member]]:
-    addresses = {name: Address.from_inputs(each) for name, each in props["connections"].items()}
-    return addresses, {name: Member.from_inputs(each) for name, each in props["targets"].items()}
+    # A map has no order on its way through the engine; the outputs keep one.
+    addresses = {name: Address.from_inputs(each) for name, each in sorted(props["connections"].items())}
+    return addresses, {name: Member.from_inputs(each) for name, each in sorted(props["targets"].items())}
 
 
 def _outputs(props: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from etcd import etcdctl, guide
 def stack_outputs(cluster: Cluster) -> Mapping[str, pulumi.Input[Any]]:
     """Return the stack's outputs; the client keys among them are secrets."""
     settings = cluster.settings
-    endpoints = cluster.health.members.apply(lambda members: [member["endpoint"] for member in members])
+    endpoints = cluster.endpoints
     layout = inputs.layout(settings)
     return {
         "endpoints": endpoints,
