@@ -11,9 +11,9 @@ from etcd.settings.options_owned import UNIFORM
 from etcd.settings.problems import Path, Problem, shown
 
 
-def run(settings: Settings) -> tuple[list[Problem], list[str]]:
-    """Return what is wrong with the settings together, and warnings."""
-    problems = [
+def run(settings: Settings) -> list[Problem]:
+    """Return what is wrong with the settings together."""
+    return [
         *of_nodes(settings),
         *of_paths(settings.paths),
         *_of_ports(settings),
@@ -23,10 +23,10 @@ def run(settings: Settings) -> tuple[list[Problem], list[str]]:
         *_of_certificates(settings),
         *_of_clients(settings),
     ]
-    return problems, _warnings(settings)
 
 
-def _warnings(settings: Settings) -> list[str]:
+def warnings(settings: Settings) -> list[str]:
+    """Return what to say about settings that are right."""
     result = versions.warnings(settings.version)
     count = len(settings.nodes)
     if count and count % 2 == 0:

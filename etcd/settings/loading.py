@@ -26,8 +26,7 @@ def load(
     settings, found = files.read(draft, (base or Path.cwd()).absolute())
     problems += unspoiled(found, wrong)
     wrong += [problem.key for problem in found]
-    found, warnings = checks.run(settings)
-    problems += unspoiled(found, wrong)
+    problems += unspoiled(checks.run(settings), wrong)
     if problems:
-        raise SettingsError(redacted(problems, hidden))
-    return settings, [without(hidden, warning) for warning in warnings]
+        raise SettingsError(redacted(problems, secret_keys, hidden))
+    return settings, [without(hidden, warning) for warning in checks.warnings(settings)]

@@ -31,10 +31,12 @@ def complete(ssh: Ssh, reader: Reader) -> Ssh:
         )
     update: dict[str, object] = {"private_key": _private_key(ssh, ("ssh",), reader)}
     if ssh.bastion is not None:
+        own = ssh.bastion.private_key is not None or ssh.bastion.private_key_file is not None
         update["bastion"] = ssh.bastion.model_copy(
             update={
-                "private_key": _private_key(ssh.bastion, ("ssh", "bastion"), reader),
                 "user": ssh.bastion.user or ssh.user,
+                "private_key": _private_key(ssh.bastion, ("ssh", "bastion"), reader) if own else update["private_key"],
+                "passphrase": ssh.bastion.passphrase if own else ssh.passphrase,
             }
         )
     return ssh.model_copy(update=update)

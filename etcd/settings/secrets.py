@@ -1,5 +1,7 @@
 """The last guard of secrets: whatever a message came to contain, no secret value leaves in it."""
 
+import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,6 +11,7 @@ from etcd.settings.problems import SECRET, SECRET_NAMES, Problem
 # Shorter values are not looked for in text: they would blank letters of innocent words. Where a value is quoted,
 # `shown` has hidden it whatever its length.
 SHORTEST = 3
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def secrets(raw: Mapping[str, Any], secret_keys: Collection[str]) -> frozenset[str]:
@@ -25,6 +28,8 @@ def _values(value: Any, names: Collection[str], *, secret: bool) -> Iterator[str
             yield from _values(inner, (), secret=secret)
     elif secret and not isinstance(value, bool) and value is not None and len(str(value)) >= SHORTEST:
         yield str(value)
+        yield json.dumps(str(value))[1:-1]
+        yield json.dumps(str(value), ensure_ascii=False)[1:-1]
 
 
 def without(hidden: Collection[str], text: str) -> str:
@@ -34,15 +39,24 @@ def without(hidden: Collection[str], text: str) -> str:
     return text
 
 
-def redacted(problems: Iterable[Problem], hidden: Collection[str]) -> list[Problem]:
-    """Return the problems without hidden values; the names of settings stay."""
+def redacted(problems: Iterable[Problem], secret_keys: Collection[str], hidden: Collection[str]) -> list[Problem]:
+    """Return the problems without hidden values; the names of settings stay.
+
+    Below `secret_keys` everything quoted goes, since a long value is quoted only in part.
+    """
+
+    def safe(problem: Problem, text: str) -> str:
+        if problem.key[0] in secret_keys:
+            text = QUOTED.sub(SECRET, text)
+        return without(hidden, text)
+
     return [
         replace(
             problem,
-            got=without(hidden, problem.got),
-            allowed=without(hidden, problem.allowed),
-            why=without(hidden, problem.why),
-            do=without(hidden, problem.do),
+            got=safe(problem, problem.got),
+            allowed=safe(problem, problem.allowed),
+            why=safe(problem, problem.why),
+            do=safe(problem, problem.do),
         )
         for problem in problems
     ]

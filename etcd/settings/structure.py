@@ -148,6 +148,8 @@ def _remove(remaining: dict[str, Any], detail: ErrorDetails) -> None:
     while True:
         holder: Any = remaining
         for part in loc[:-1]:
+            if isinstance(holder, dict) and part not in holder:
+                return  # a value around it is out already
             holder = holder[part]
         if isinstance(holder, dict):
             holder.pop(loc[-1], None)
