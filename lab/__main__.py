@@ -5,9 +5,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import packages, releases
+from lab import image, packages, releases
 from lab.hosts import Host, Lab
 from lab.slots import DEFAULT_LAB
 from lab.system import LabError
@@ -30,12 +31,9 @@ def up(args: argparse.Namespace) -> None:
     lab = Lab.open(args.lab)
     for line in Lab.sweep():
         say(line)
-    if not releases.archive(args.etcd).exists():
-        say(f"Building etcd {args.etcd} from its Go modules (once, one to two minutes) …")
-    building = time.monotonic()
-    releases.ensure(args.etcd)
-    if time.monotonic() - building > 1:
-        say(f"etcd {args.etcd} built in {time.monotonic() - building:.0f} s")
+    with ThreadPoolExecutor(2) as pool:  # one waits for downloads, the other for the compiler
+        for built in [pool.submit(_build, image.ensure), pool.submit(_build, releases.ensure, args.etcd)]:
+            built.result()
     starting = time.monotonic()
     hosts = lab.start(args.count, say)
     for host in hosts:
@@ -44,6 +42,20 @@ def up(args: argparse.Namespace) -> None:
         lab.link(CHECKOUT)
     taken = time.monotonic()
     say(f"lab {lab.name}: {len(hosts)} hosts on, in {taken - starting:.1f} s; all in {taken - start:.1f} s")
+
+
+def _build(ensure: Callable[..., Path], *args: str) -> None:
+    """Have something built, and say how long it took when it was."""
+    start = time.monotonic()
+    lines: list[str] = []
+
+    def note(line: str) -> None:
+        lines.append(line)
+        say(line)
+
+    made = ensure(*args, say=note)
+    if lines:
+        say(f"{made.name} built in {time.monotonic() - start:.0f} s")
 
 
 def down(args: argparse.Namespace) -> None:

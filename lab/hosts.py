@@ -162,7 +162,7 @@ class Lab:
     def unblock(self, one: Host | str | None = None, other: Host | str | None = None) -> None:
         """Let two blocked hosts talk again; without arguments, all."""
         if one is None or other is None:
-            network.unblock_all(image.ensure(), self.addresses)
+            network.unblock_all(image.built(), self.addresses)
         else:
             network.unblock(image.ensure(), self.addresses, *self._names(one, other))
 

@@ -46,6 +46,11 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Path:
     return base
 
 
+def built() -> Path | None:
+    """Return an image that is there, the current one if it is, None before the first build."""
+    return next((path for path in (current(), *cache.hosts().glob("base-*")) if path.is_dir()), None)
+
+
 def _mirror() -> str:
     """Return the mirror that this machine's own apt uses, so that a host image comes the same way."""
     listed = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").stdout.split()

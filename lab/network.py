@@ -137,9 +137,9 @@ def unblock(base: Path, addresses: Addresses, one: str, other: str) -> None:
     nft(base, f"delete element bridge {addresses.table} pairs {{ {_pairs(addresses, one, other)} }}\n")
 
 
-def unblock_all(base: Path, addresses: Addresses) -> None:
-    """Remove every block of the lab."""
-    if base.is_dir():
+def unblock_all(base: Path | None, addresses: Addresses) -> None:
+    """Remove every block of the lab. Without an image nothing was ever blocked."""
+    if base:
         nft(base, f"delete table bridge {addresses.table}\n", check=False)
 
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lab import cache
@@ -46,10 +47,14 @@ def checksums() -> Path:
     return cache.releases() / "checksums.yaml"
 
 
-def ensure(version: str = DEFAULT_VERSION) -> Path:
+def ensure(version: str = DEFAULT_VERSION, say: Callable[[str], None] = lambda _: None) -> Path:
     """Return the archive of an etcd version for this machine's architecture; build it where it is missing.
 
     The first build of a version takes one to two minutes on two cores. Several processes may ask at once.
+
+    Args:
+        version: Such as "3.6.16".
+        say: Is told, once, that a build starts.
 
     Raises:
         LabError: Go is missing or too old, or the build failed.
@@ -57,6 +62,7 @@ def ensure(version: str = DEFAULT_VERSION) -> Path:
     target = archive(version)
     with locked(cache.releases() / f".v{version}.lock"):
         if not target.exists():
+            say(f"Building etcd {version} from its Go modules (once, one to two minutes) …")
             _build(version, target)
         with locked(cache.releases() / ".checksums.lock"):
             write(checksums(), render_checksums(_sums()))

@@ -41,7 +41,7 @@ def remove_remains(addresses: Addresses) -> None:
         if propagate.is_dir():
             propagate.rmdir()
     cgroups.remove(addresses.bridge)
-    network.unblock_all(image.current(), addresses)
+    network.unblock_all(image.built(), addresses)
     network.down(addresses)
 
 
