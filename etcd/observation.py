@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import scripts, wal
+from etcd import scripts
+from etcd import wal as wal_file
 from etcd.member import Member
 from etcd.ssh import Session
 
@@ -74,7 +75,7 @@ class HostFacts:
     born: str | None = None
     data_owner: str | None = None
     leftover: bool = False
-    wal: wal.WalIdentity | None = None
+    wal: wal_file.WalIdentity | None = None
     has_wal: bool = False
     foreign_links: tuple[str, ...] = ()
     active_revision: str = ""
@@ -152,7 +153,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         born=text("born"),
         data_owner=one("data") or None,
         leftover=one("leftover") == "yes",
-        wal=wal.parse(head) if head else None,
+        wal=wal_file.parse(head) if head else None,
         has_wal="wal" in values,
         foreign_links=tuple(values.get("foreign", [])),
         active_revision=one("revision"),

@@ -138,7 +138,12 @@ def _refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None
     """Refuse hosts whose data or markers belong to different clusters."""
     ids: dict[str, list[str]] = {}
     for name, seen in facts.items():
-        for cluster_id in {seen.wal.cluster_id if seen.wal else "", born_cluster(seen.born or "")} - {""}:
+        known = {
+            seen.wal.cluster_id if seen.wal else "",
+            seen.status.cluster_id if seen.status else "",
+            born_cluster(seen.born or ""),
+        }
+        for cluster_id in sorted(known - {""}):
             ids.setdefault(cluster_id, []).append(name)
     if target.cluster_id:
         ids.setdefault(target.cluster_id, [])
@@ -166,13 +171,14 @@ def _plan_silent(facts: Mapping[str, HostFacts], down: Mapping[str, Problem], ta
     attempts = {seen.attempt for seen in facts.values() if seen.attempt}
     if not born and down:
         raise Refusal(*down.values())
-    if not born and not with_data:
-        return _start_new(facts, target)
-    if not born and attempts:
-        stray = [name for name in with_data if not facts[name].attempt]
+    if not born and (attempts or not with_data):
+        # `leftover` without a WAL: data whose WAL directory is not mounted, or was wiped
+        stray = sorted(name for name, seen in facts.items() if (seen.has_wal or seen.leftover) and not seen.attempt)
         if stray:
             raise Refusal(*(_unknown_data(name) for name in stray))
         return _start_new(facts, target)
+    if not born and (nameless := [name for name in with_data if not facts[name].wal]):
+        raise Refusal(*(_unknown_data(name) for name in nameless))
     return _start_stopped(facts, down, with_data, born, target)
 
 
@@ -202,7 +208,7 @@ def _start_stopped(
             *(
                 Problem(
                     name,
-                    f"it has no data, but {as_text(with_data) or 'this stack'} knows a cluster that was born; the disk "
+                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; the disk "
                     "was wiped, replaced or is not mounted",
                     "Mount the disk, or restore the cluster from a snapshot; an empty member never starts by itself",
                 )
@@ -220,7 +226,10 @@ def _start_stopped(
     if not born:
         cluster_ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
         warnings += (f"All hosts hold data of cluster {as_text(sorted(cluster_ids))}; it is resumed",)
-    return Plan((StartExisting(stopped or tuple(with_data)),), warnings)
+    # A member whose certificate has ended serves nobody; that may be all there is to mend.
+    leafs = _stale_leafs(facts, target)
+    steps = (*([SwitchCertificates(leafs)] if leafs else []), StartExisting(stopped or tuple(with_data)))
+    return Plan(steps, warnings)
 
 
 def _plan_serving(
@@ -230,7 +239,11 @@ def _plan_serving(
     target: Target,
 ) -> Plan:
     """Plan for a cluster that has a quorum: repair first, then certificates, then restarts, the leader last."""
-    listed = next(iter(serving.values())).members
+    listed = next((seen.members for seen in serving.values() if seen.members), ())
+    if not listed:
+        raise Refusal(
+            *(Problem(name, "it serves, but does not tell its members", "Run it again in a moment") for name in serving)
+        )
     _refuse_other_membership(listed, target)
     warnings = [str(problem) for problem in down.values()]
     empty = [name for name, seen in facts.items() if not seen.has_wal]
@@ -252,17 +265,20 @@ def _plan_serving(
     unrecorded = tuple(sorted(name for name in serving if not facts[name].born))
     if unrecorded:
         steps.append(RecordBirth(unrecorded))
-    leafs = tuple(
+    if leafs := _stale_leafs(facts, target):
+        steps.append(SwitchCertificates(leafs))
+    steps += _restarts(facts, down, serving, target)
+    return Plan(tuple(steps), tuple(warnings))
+
+
+def _stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:
+    return tuple(
         sorted(
             name
             for name, seen in facts.items()
             if seen.is_running and seen.active_certificates != target.members[name].certificates
         )
     )
-    if leafs:
-        steps.append(SwitchCertificates(leafs))
-    steps += _restarts(facts, down, serving, target)
-    return Plan(tuple(steps), tuple(warnings))
 
 
 def _restarts(
@@ -290,7 +306,8 @@ def _restarts(
                 for problem in down.values()
             )
         )
-    sick = sorted(name for name in facts if name not in serving)
+    # What is stopped is started before any restart; the plan is made anew after that.
+    sick = sorted(name for name, seen in facts.items() if seen.is_running and name not in serving)
     if sick and set(stale) - set(sick) and voters - len(sick) - 1 < quorum(voters):
         stale = [name for name in stale if name in sick] or stale
         if not set(stale) & set(sick):

@@ -15,6 +15,7 @@ from etcd.errors import ClusterError, Problem, Unreachable
 # sshd's MaxSessions is 10 by default; two stay free for a person who looks around
 _SESSIONS_PER_HOST = 8
 _KEEPALIVE_SECONDS = 15
+_GRACE_SECONDS = 5
 _QUIET_ENVIRONMENT = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -86,12 +87,17 @@ class Session:
         """
         marker = f"begin-{secrets.token_hex(8)}"
         text = f"umask 077; printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{script}"
-        command = shlex.join(["env", *_QUIET_ENVIRONMENT.split(), "sh", "-euc", text, "sh", *arguments])
+        # A script that outlives its connection ends by itself, so that the next run need not wait for it for long.
+        limit = ["timeout", "--kill-after=5", str(seconds + _GRACE_SECONDS)]
+        shell = ["sh", "-euc", text, "sh", *arguments]
+        command = shlex.join(["env", *_QUIET_ENVIRONMENT.split(), *limit, *shell])
         if self.address.sudo:
             command = f"sudo -n -- {command}"
         try:
             async with self._slots, asyncio.timeout(seconds):
-                done = await self._connection.run(command, input=stdin, encoding=None, check=False)
+                # asyncssh ends the standard input only after it has written something
+                source = {"input": stdin} if stdin else {"stdin": asyncssh.DEVNULL}
+                done = await self._connection.run(command, encoding=None, check=False, **source)
         except TimeoutError:
             raise ClusterError(
                 Problem(
