@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncssh
 
-from lab.standins import ssh_session
+from lab.standins import ssh_session, values
 from lab.standins.difference import differences
 from lab.standins.plugin import Difference, Operation, OperationError, ResourceType, serve
 from lab.standins.schema import Failure, Field, check, with_defaults
@@ -47,9 +47,10 @@ class RemoteCommand(ResourceType):
         return with_defaults(INPUTS, news), check(INPUTS, news)
 
     def diff(self, state: Properties, old_inputs: Properties, news: Properties) -> Difference:
-        """Compare inputs; that a change of `triggers` replaces is the SDK's doing (replace_on_changes)."""
+        """Compare inputs. That a changed element of `triggers` replaces too is the SDK's doing (replace_on_changes)."""
         olds = old_inputs or {name: value for name, value in state.items() if name not in OUTPUTS}
-        return Difference(differences(olds, news))
+        changes = differences(olds, news)
+        return Difference(changes, frozenset({"triggers"} & changes.keys()))
 
     async def create(self, operation: Operation, inputs: Properties) -> tuple[str, Properties]:
         """Run `create`, if there is one."""
@@ -60,9 +61,14 @@ class RemoteCommand(ResourceType):
 
     async def update(self, operation: Operation, state: Properties, news: Properties) -> Properties:
         """Run `update`, else `create`; without either the outputs stay."""
-        if operation.preview:
-            return {**news, "stdout": UNKNOWN, "stderr": UNKNOWN}
         previous = {name: state[name] for name in OUTPUTS if name in state}
+        if operation.preview:
+            # An input that was not there before does not count: the plugin's library sees no change in it.
+            changed = any(
+                values.contains_unknown(news.get(name)) or (name in state and news.get(name) != state[name])
+                for name in INPUTS
+            )
+            return {**news, **(dict.fromkeys(OUTPUTS, UNKNOWN) if changed else previous)}
         return await self._run(operation, news, news.get("update", news.get("create")), previous)
 
     async def delete(self, operation: Operation, state: Properties) -> None:

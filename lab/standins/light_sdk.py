@@ -1,6 +1,6 @@
 """Lets a stand-in load the SDK's gRPC classes without the rest of the SDK.
 
-`import pulumi` costs about 0.2 s of processor time, and the engine starts three or four of these processes in every run.
+`import pulumi` costs about 0.2 s of processor time, and the engine starts three or four of these processes in a run.
 They need only `pulumi.runtime.proto`, so both its parent packages are entered as plain namespaces.
 """
 

@@ -31,10 +31,12 @@ class OperationError(Exception):
 
 @dataclass(frozen=True)
 class Difference:
-    """What changed, by property path: "add", "delete" or "update"; and which of them need a replacement."""
+    """What changed: "add", "delete" or "update" by path (or by name only); and what of it needs a replacement."""
 
     changes: dict[str, str] = field(default_factory=dict)
     replaces: frozenset[str] = frozenset()
+    # Without details the engine works out itself what to show.
+    detailed: bool = True
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             changes=outcome,
             diffs=sorted({path.split(".")[0].split("[")[0] for path in found.changes}),
             replaces=sorted(found.replaces),
-            detailedDiff=detailed,
-            hasDetailedDiff=True,
+            detailedDiff=detailed if found.detailed else {},
+            hasDetailedDiff=found.detailed,
         )
 
     async def Create(self, request: Any, context: grpc.aio.ServicerContext) -> Any:

@@ -4,6 +4,7 @@ Line numbers in comments are those of pulumi-command v1.2.1, provider/pkg/provid
 """
 
 import asyncio
+import os
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -103,7 +104,7 @@ class Dialler:
             key = _host_key(host_key)
             options["known_hosts"] = ([key], [], [])
             # Only the key's own type is offered, so an RSA key fails with today's servers (:94).
-            options["server_host_key_algs"] = [key.get_algorithm()]
+            options["server_host_key_algs"] = [key.algorithm.decode()]
         if (private_key := connection.get("privateKey")) is not None:
             options["client_keys"] = [_private_key(private_key, connection.get("privateKeyPassword"))]
         if agent := connection.get("agentSocketPath") or self._agent:
@@ -128,13 +129,19 @@ def _host_key(text: str) -> asyncssh.SSHKey:
 
 
 def _private_key(text: str, passphrase: str | None) -> asyncssh.SSHKey:
+    if "BEGIN ENCRYPTED PRIVATE KEY" in text:
+        # Go's client knows OpenSSH's encryption, not that of PKCS#8.
+        reason = 'unsupported key type "ENCRYPTED PRIVATE KEY"' if passphrase is None else "not an encrypted key"
+        raise OperationError(f"ssh: {reason}")
     try:
         return asyncssh.import_private_key(text, passphrase)
-    except asyncssh.KeyEncryptionError as error:
-        if passphrase is None:
-            raise OperationError("ssh: this private key is passphrase protected") from None
-        raise OperationError(f"ssh: the private key cannot be decrypted: {error}") from None
+    except asyncssh.KeyEncryptionError:
+        raise OperationError("x509: decryption password incorrect") from None
     except asyncssh.KeyImportError as error:
+        if "bcrypt" in str(error):
+            raise OperationError(
+                "the lab's stand-in needs the Python package bcrypt for a private key with a passphrase"
+            ) from None
         if passphrase is None and "passphrase" in str(error).lower():
             raise OperationError("ssh: this private key is passphrase protected") from None
         raise OperationError("ssh: no key found") from None
@@ -152,41 +159,49 @@ async def _try_agent(path: str) -> None:
 async def _dial(connection: dict[str, Any], options: dict[str, Any]) -> asyncssh.SSHClientConnection:
     host, port = connection["host"], int(connection["port"])
     opened = await _tcp(host, port, float(connection["perDialTimeout"]))
-    return await _handshake(lambda: asyncssh.connect(host, port, sock=opened, **options), opened)
+    return await _handshake(lambda: asyncssh.connect(host, port, sock=opened, **options), options, opened)
 
 
 async def _dial_through(
     outer: asyncssh.SSHClientConnection, connection: dict[str, Any], options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     host, port = connection["host"], int(connection["port"])
-    return await _handshake(lambda: asyncssh.connect(host, port, tunnel=outer, **options), None)
+    return await _handshake(lambda: asyncssh.connect(host, port, tunnel=outer, **options), options)
 
 
 async def _handshake(
-    connect: Callable[[], Awaitable[asyncssh.SSHClientConnection]], opened: socket.socket | None
+    connect: Callable[[], Awaitable[asyncssh.SSHClientConnection]],
+    options: dict[str, Any],
+    opened: socket.socket | None = None,
 ) -> asyncssh.SSHClientConnection:
     try:
         return await connect()
     except (asyncssh.Error, OSError, ValueError) as error:
         if opened is not None:
             opened.close()
-        raise OperationError(_explain(error)) from error
+        raise OperationError(_explain(error, options)) from error
 
 
-def _explain(error: Exception) -> str:
+def _methods(options: dict[str, Any]) -> list[str]:
+    """Return the ways to authenticate that are tried."""
+    found = ["publickey"] if options["client_keys"] or options["agent_path"] else []
+    return [*found, "password", "keyboard-interactive"] if options["password"] else found
+
+
+def _explain(error: Exception, options: dict[str, Any]) -> str:
     """Return what Go's client says for the same failure."""
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return "ssh: handshake failed: ssh: host key mismatch"
     if isinstance(error, asyncssh.PermissionDenied):
-        return "ssh: handshake failed: ssh: unable to authenticate, no supported methods remain"
-    if isinstance(error, asyncssh.KeyExchangeFailed):
-        offers = re.search(r"host key algorithm.*sent (\S+) and received (\S+)", str(error))
-        if offers:
-            sent, received = (text.replace(",", " ") for text in offers.groups())
-            return (
-                "ssh: handshake failed: ssh: no common algorithm for host key; "
-                f"we offered: [{sent}], peer offered: [{received}]"
-            )
+        tried = " ".join(["none", *_methods(options)])
+        return (
+            "ssh: handshake failed: ssh: unable to authenticate, "
+            f"attempted methods [{tried}], no supported methods remain"
+        )
+    # Which of these comes first depends on the server.
+    no_common_key = (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError)
+    if isinstance(error, no_common_key) and (offered := options.get("server_host_key_algs")):
+        return f"ssh: handshake failed: ssh: no common algorithm for host key; we offered: [{' '.join(offered)}]"
     if isinstance(error, asyncssh.ChannelOpenError):
         return f"ssh: rejected: connect failed ({error.reason})"
     if isinstance(error, asyncssh.ConnectionLost):
@@ -221,9 +236,11 @@ async def _tcp(host: str, port: int, timeout: float) -> socket.socket:  # noqa: 
     except TimeoutError:
         raise OperationError(f"dial tcp {where}: i/o timeout") from None
     except socket.gaierror as error:
-        raise OperationError(f"dial tcp: lookup {host}: {_lower(error)}") from error
+        raise OperationError(f"dial tcp: lookup {host}: no such host") from error
     raise OperationError(f"dial tcp {where}: connect: {_lower(last)}") from last
 
 
 def _lower(error: OSError | None) -> str:
-    return (error.strerror or str(error)).lower() if error else "no address"
+    if error is None:
+        return "no address"
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error)

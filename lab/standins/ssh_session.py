@@ -148,7 +148,7 @@ def _problem(session: _Session) -> str:
         number = _SIGNALS.get(session.signal, 0)
         return f"Process exited with status {128 + number} from signal {session.signal}{reason}"
     if session.status is None:
-        return "remote command exited without exit status or exit signal"
+        return "wait: remote command exited without exit status or exit signal"
     return f"Process exited with status {session.status}" if session.status else ""
 
 

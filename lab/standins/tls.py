@@ -1,7 +1,5 @@
 """The resource plugin `tls` 5.6.2: keys, requests and certificates, made with cryptography."""
 
-from datetime import timedelta
-
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -116,7 +114,7 @@ class SelfSignedCert(Renewable):
             "certPem": tls_certificates.to_pem(made),
             "keyAlgorithm": algorithm,
             "validityStartTime": format_time(start),
-            "validityEndTime": format_time(start + timedelta(hours=terms.hours)),
+            "validityEndTime": format_time(start + terms.hours * 3600 * 10**9),
             **self.foretell(inputs),
         }
 
@@ -163,7 +161,7 @@ class LocallySignedCert(Renewable):
             "certPem": tls_certificates.to_pem(made),
             "caKeyAlgorithm": algorithm,
             "validityStartTime": format_time(start),
-            "validityEndTime": format_time(start + timedelta(hours=terms.hours)),
+            "validityEndTime": format_time(start + terms.hours * 3600 * 10**9),
             **self.foretell(inputs),
         }
 

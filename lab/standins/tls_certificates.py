@@ -1,6 +1,7 @@
 """Certificates and requests as the tls plugin 5.6.2 makes them (terraform-provider-tls, common_cert.go)."""
 
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -63,7 +64,7 @@ def request(key: Key, subject: x509.Name, names: list[x509.GeneralName]) -> x509
     """Return a signed certificate request."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=not list(subject))
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, _digest(key))
 
 
@@ -74,8 +75,8 @@ def certificate(
     public: PublicKey,
     issuer: x509.Certificate | None,
     issuer_key: Key,
-) -> tuple[x509.Certificate, datetime]:
-    """Return a certificate, valid from now on, and that moment; it is self-signed without an `issuer`."""
+) -> tuple[x509.Certificate, int]:
+    """Return a certificate, valid from now on, and that moment in ns; it is self-signed without an `issuer`."""
     if terms.is_ca and not list(subject):
         raise OperationError(
             "Invalid Certificate Subject: Must contain at least one Distinguished Name when creating Certificate "
@@ -83,7 +84,8 @@ def certificate(
         )
     if issuer is not None and issuer.public_key() != issuer_key.public_key():
         raise OperationError("Failed to create certificate: x509: provided PrivateKey doesn't match parent's PublicKey")
-    now = datetime.now(UTC)
+    nanoseconds = time.time_ns()
+    now = datetime.fromtimestamp(nanoseconds // 10**9, UTC)
     issuer_name = subject if issuer is None else issuer.subject
     builder = (
         x509.CertificateBuilder()
@@ -91,12 +93,12 @@ def certificate(
         .issuer_name(issuer_name)
         .public_key(public)
         .serial_number(secrets.randbits(128) or 1)
-        .not_valid_before(now.replace(microsecond=0))
-        .not_valid_after((now + timedelta(hours=terms.hours)).replace(microsecond=0))
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(hours=terms.hours))
     )
     for extension, critical in _extensions(terms, subject, names, public, issuer, issuer_name):
         builder = builder.add_extension(extension, critical=critical)
-    return builder.sign(issuer_key, _digest(issuer_key)), now
+    return builder.sign(issuer_key, _digest(issuer_key)), nanoseconds
 
 
 def _extensions(

@@ -10,15 +10,15 @@ from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from lab.standins.plugin import OperationError
 
-# Go's order in a distinguished name (pkix.Name.ToRDNSequence).
+# The order in a distinguished name of Go 1.26 (pkix.Name.ToRDNSequence).
 _SUBJECT = {
     "country": NameOID.COUNTRY_NAME,
-    "organization": NameOID.ORGANIZATION_NAME,
-    "organizationalUnit": NameOID.ORGANIZATIONAL_UNIT_NAME,
-    "locality": NameOID.LOCALITY_NAME,
     "province": NameOID.STATE_OR_PROVINCE_NAME,
+    "locality": NameOID.LOCALITY_NAME,
     "streetAddresses": NameOID.STREET_ADDRESS,
     "postalCode": NameOID.POSTAL_CODE,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "organizationalUnit": NameOID.ORGANIZATIONAL_UNIT_NAME,
     "commonName": NameOID.COMMON_NAME,
     "serialNumber": NameOID.SERIAL_NUMBER,
 }

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from lab.standins import values
-from lab.standins.difference import differences
 from lab.standins.plugin import Difference, Operation, ResourceType
 from lab.standins.schema import Failure, Field, check
 from lab.standins.values import UNKNOWN, Properties, reveal
@@ -22,6 +21,8 @@ class TlsResource(ResourceType):
     computed: tuple[str, ...]
     secret: tuple[str, ...]
     in_place: tuple[str, ...] = ()
+    # Inputs that keep the state's value where the program gives none.
+    optional_computed: tuple[str, ...] = ()
     # Inputs whose change replaces only if the state holds a PEM text (older versions kept a hash).
     pem: tuple[str, ...] = ()
     # Pairs of inputs of which one must be set: a key in the state, or one that is written and never read.
@@ -42,20 +43,15 @@ class TlsResource(ResourceType):
     def diff(self, state: Properties, old_inputs: Properties, news: Properties) -> Difference:
         """Compare the state with what the new inputs ask for; a certificate due for renewal is replaced."""
         planned, known = reveal(self._planned(news)), reveal(state)
-        before = {name: known[name] for name in self.inputs if name in known}
-        after = {name: planned[name] for name in self.inputs if name in planned}
-        # Where nothing is asked for, what was computed stays.
-        for name in before.keys() - after.keys() - set(news):
-            if self.inputs[name].default is None and name in self.keep_when_absent():
-                after[name] = before[name]
-        changes = differences(before, after)
-        replaces = {path for path in changes if self._replaces(path, before)}
-        replaces.update(self.due(known, planned))
-        return Difference(changes, frozenset(replaces))
-
-    def keep_when_absent(self) -> tuple[str, ...]:
-        """Return inputs whose value in the state stays when the program no longer gives one."""
-        return ()
+        compared = [name for name in self.inputs if not _is_write_only(name)]
+        before = {name: known.get(name) for name in compared}
+        after = {name: planned.get(name) for name in compared}
+        for name in self.optional_computed:
+            after[name] = before[name] if after[name] is None else after[name]
+        changes = {name: "update" for name in compared if before[name] != after[name]}
+        due = dict.fromkeys(self.due(known, planned), "update")
+        replaces = {name for name in changes if self._replaces(name, before)}
+        return Difference(changes | due, frozenset(replaces | due.keys()), detailed=False)
 
     def due(self, state: Properties, planned: Properties) -> Iterable[str]:
         """Return the properties that call for a replacement though no input changed."""
@@ -65,10 +61,11 @@ class TlsResource(ResourceType):
         """Make it; in a preview, or with an unknown input, the computed outputs are unknown."""
         planned = self._planned(inputs)
         if operation.preview or values.contains_unknown(planned):
-            return "", self._marked({**planned, **dict.fromkeys(self.computed, UNKNOWN), **self.foretell(planned)})
+            unknown = dict.fromkeys((*self.computed, *self.optional_computed, "id"), UNKNOWN)
+            return "", self._state({**unknown, **planned, **self.foretell(planned)})
         await self.warn(operation, reveal(planned))
         made = await asyncio.to_thread(self.make, reveal(planned))
-        return made.pop("id"), self._marked({**planned, **made})
+        return made["id"], self._state({**planned, **made})
 
     async def warn(self, operation: Operation, inputs: Properties) -> None:
         """Tell the user what looks wrong."""
@@ -79,12 +76,13 @@ class TlsResource(ResourceType):
 
     async def update(self, operation: Operation, state: Properties, news: Properties) -> Properties:
         """Take the new inputs into the state; what was computed stays."""
-        computed = {name: state[name] for name in self.computed if name in state}
+        kept = (*self.computed, *self.optional_computed, "id")
+        computed = {name: state[name] for name in kept if name in state}
         planned = self._planned(news)
-        return self._marked({**planned, **computed, **self.foretell(planned)})
+        return self._state({**computed, **planned, **self.foretell(planned)})
 
     def _planned(self, news: Properties) -> Properties:
-        """Return inputs with defaults, without what is written and never read."""
+        """Return inputs with defaults."""
         planned = {name: field.default for name, field in self.inputs.items() if field.default is not None}
         return planned | {name: value for name, value in news.items() if not name.startswith("__")}
 
@@ -94,21 +92,26 @@ class TlsResource(ResourceType):
             for name, value in properties.items()
         }
 
-    def _replaces(self, path: str, before: Properties) -> bool:
-        name = re.split(r"[.\[]", path)[0]
+    def _state(self, properties: Properties) -> Properties:
+        """Return the state: secrets marked, write-only inputs left out."""
+        return self._marked({name: value for name, value in properties.items() if not _is_write_only(name)})
+
+    def _replaces(self, name: str, before: Properties) -> bool:
         if name in self.in_place:
             return False
-        return name not in self.pem or bool(_PEM.match(str(before.get(name, "-----BEGIN"))) or name not in before)
+        return name not in self.pem or before[name] is None or bool(_PEM.match(before[name]))
+
+
+def _is_write_only(name: str) -> bool:
+    """Tell whether an input reaches the provider and never the state; its version input tells of changes."""
+    return name.endswith("Wo")
 
 
 class Renewable(TlsResource):
     """A certificate, replaced by any `up` from `earlyRenewalHours` before its end on."""
 
     in_place = ("earlyRenewalHours",)
-
-    def keep_when_absent(self) -> tuple[str, ...]:
-        """Keep the path length, which is computed where not given."""
-        return ("maxPathLength",)
+    optional_computed = ("maxPathLength",)
 
     def due(self, state: Properties, planned: Properties) -> Iterable[str]:
         """Return the property for renewal if its time has come."""
@@ -131,11 +134,13 @@ class Renewable(TlsResource):
         return {**state, "readyForRenewal": True} if due else state
 
 
-def format_time(moment: datetime) -> str:
-    """Return a moment as Go marshals it: RFC 3339 in local time, fractions without trailing zeros."""
-    text = moment.astimezone().isoformat(timespec="microseconds")
-    seconds, zone = text[:26], text[26:]
-    return seconds.rstrip("0").rstrip(".") + ("Z" if zone == "+00:00" else zone)
+def format_time(nanoseconds: int) -> str:
+    """Return a moment in Unix time as Go marshals it: RFC 3339 in local time, fractions without trailing zeros."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    text = datetime.fromtimestamp(seconds, UTC).astimezone().isoformat(timespec="seconds")
+    fraction = f".{rest:09}".rstrip("0").rstrip(".")
+    zone = "Z" if text.endswith("+00:00") else text[19:]
+    return f"{text[:19]}{fraction}{zone}"
 
 
 def parse_time(text: str) -> datetime:
