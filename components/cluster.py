@@ -97,7 +97,7 @@ class Cluster(pulumi.ComponentResource):
 
     @property
     def _peer_common_name(self) -> str:
-        return f"{self.settings.certificates.subject.common_name}-peer"
+        return self.settings.certificates.subject.common_name
 
     def _member(self, node: str, address: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
         # Where clients and peers share an authority, only the common name tells a peer from a client.

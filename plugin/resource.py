@@ -29,9 +29,11 @@ class Engine:
 
     def __init__(self, address: str) -> None:
         self._channel = grpc.aio.insecure_channel(address)
-        self._stub = engine_pb2_grpc.EngineStub(self._channel)  # type: ignore[no-untyped-call]
+        self._stub = engine_pb2_grpc.EngineStub(self._channel)
 
-    async def log(self, urn: str, message: str, severity: int, ephemeral: bool = False) -> None:
+    async def log(
+        self, urn: str, message: str, severity: engine_pb2.LogSeverity.ValueType, ephemeral: bool = False
+    ) -> None:
         """Show a message beside the resource `urn`; an engine that is gone no longer listens."""
         request = engine_pb2.LogRequest(severity=severity, message=message, urn=urn, ephemeral=ephemeral)
         try:
