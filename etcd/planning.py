@@ -125,8 +125,8 @@ def plan(observed: Observed, target: Target) -> Plan:
 
     Only the first step is safe for certain: who executes it looks again before the next.
     """
-    facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
-    down = {name: seen for name, seen in observed.items() if isinstance(seen, Problem)}
+    facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
+    down = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, Problem)}
     _refuse_foreign_data(facts, target)
     serving = {name: seen for name, seen in facts.items() if seen.healthy and seen.status is not None}
     if serving:
@@ -208,8 +208,8 @@ def _start_stopped(
             *(
                 Problem(
                     name,
-                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; the disk "
-                    "was wiped, replaced or is not mounted",
+                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; "
+                    "the disk was wiped, replaced or is not mounted",
                     "Mount the disk, or restore the cluster from a snapshot; an empty member never starts by itself",
                 )
                 for name in without
@@ -227,9 +227,8 @@ def _start_stopped(
         cluster_ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
         warnings += (f"All hosts hold data of cluster {as_text(sorted(cluster_ids))}; it is resumed",)
     # A member whose certificate has ended serves nobody; that may be all there is to mend.
-    leafs = _stale_leafs(facts, target)
-    steps = (*([SwitchCertificates(leafs)] if leafs else []), StartExisting(stopped or tuple(with_data)))
-    return Plan(steps, warnings)
+    steps: list[Step] = [SwitchCertificates(leafs)] if (leafs := _stale_leafs(facts, target)) else []
+    return Plan((*steps, StartExisting(stopped or tuple(with_data))), warnings)
 
 
 def _plan_serving(

@@ -1,0 +1,324 @@
+"""What is done next with a cluster, by what was seen of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from core_samples import (
+    CLUSTER,
+    attempt,
+    down,
+    empty,
+    listed,
+    member,
+    serving,
+    silent,
+    status,
+    stopped,
+    target,
+)
+
+from etcd.errors import Problem
+from etcd.observation import HostFacts
+from etcd.planning import (
+    Attempt,
+    Plan,
+    RecordBirth,
+    Refusal,
+    Restart,
+    StartExisting,
+    StartNew,
+    SwitchCertificates,
+    Target,
+    born_cluster,
+    born_text,
+    plan,
+    quorum,
+)
+from etcd.wal import WalIdentity
+
+Seen = Mapping[str, HostFacts | Problem]
+ALL_SERVE = {name: serving(name) for name in "abc"}
+
+
+def refused(observed: Seen, wanted: Target | None = None) -> dict[str, str]:
+    """Return what is refused, by the node it is about."""
+    with pytest.raises(Refusal) as refusal:
+        plan(observed, wanted or target())
+    return {problem.where: f"{problem.what}. {problem.action}" for problem in refusal.value.problems}
+
+
+def steps(observed: Seen, wanted: Target | None = None) -> list[object]:
+    return list(plan(observed, wanted or target()).steps)
+
+
+# birth
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc", "abcde"])
+def test_hosts_without_anything_start_a_new_cluster(names: str) -> None:
+    assert steps({name: empty() for name in names}, target(names)) == [StartNew(tuple(names), None)]
+
+
+def test_an_interrupted_birth_goes_on_under_its_own_id() -> None:
+    observed = {"a": empty(attempt=attempt(), has_wal=True), "b": empty(attempt=attempt()), "c": empty()}
+    assert steps(observed) == [StartNew(("a", "b", "c"), "t1")]
+
+
+def test_an_unborn_birth_of_other_members_is_started_over() -> None:
+    observed = {name: empty(attempt=attempt("ab"), has_wal=True) for name in "abc"}
+    assert steps(observed) == [StartNew(("a", "b", "c"), None)]
+
+
+def test_two_unborn_births_are_started_over() -> None:
+    observed = {name: empty(attempt=attempt(token=f"t-{name}")) for name in "abc"}
+    assert steps(observed) == [StartNew(("a", "b", "c"), None)]
+
+
+def test_an_unreachable_host_is_never_taken_for_an_empty_one() -> None:
+    assert refused({"a": empty(), "b": empty(), "c": down("c")}) == {"c": "cannot connect to it. Check the host"}
+
+
+def test_an_interrupted_birth_waits_for_all_hosts() -> None:
+    assert set(refused({"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": down("c")})) == {"c"}
+
+
+def test_data_that_no_attempt_explains_is_never_started_over() -> None:
+    observed = {"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": empty(has_wal=True)}
+    assert "cluster that this stack does not know" in refused(observed)["c"]
+
+
+def test_a_data_directory_without_its_wal_is_not_empty() -> None:
+    observed = {name: empty(leftover=True) for name in "abc"}
+    assert set(refused(observed)) == {"a", "b", "c"}, "its WAL directory may not be mounted"
+
+
+def test_an_attempt_explains_a_data_directory_without_wal() -> None:
+    observed = {name: empty(attempt=attempt(), leftover=True) for name in "abc"}
+    assert steps(observed) == [StartNew(("a", "b", "c"), "t1")]
+
+
+# born
+
+
+def test_a_cluster_in_the_state_is_never_started_anew() -> None:
+    texts = refused({name: empty() for name in "abc"}, target(cluster_id=CLUSTER))
+    assert set(texts) == {"a", "b", "c"}
+    assert all("this stack knows a cluster that was born" in text for text in texts.values())
+
+
+def test_one_born_marker_keeps_all_hosts_from_a_new_cluster() -> None:
+    observed = {"a": empty(born=born_text(CLUSTER, "1")), "b": empty(), "c": empty()}
+    assert set(refused(observed)) == {"a", "b", "c"}
+
+
+def test_a_host_that_lost_its_data_is_named_when_the_others_are_no_quorum() -> None:
+    observed = {"a": stopped("a"), "b": empty(), "c": empty()}
+    texts = refused(observed)
+    assert set(texts) == {"b", "c"}
+    assert "a knows a cluster that was born; the disk was wiped, replaced or is not mounted" in texts["b"]
+
+
+def test_a_stopped_cluster_is_started_on_its_data() -> None:
+    assert steps({name: stopped(name) for name in "abc"}) == [StartExisting(("a", "b", "c"))]
+
+
+def test_a_quorum_of_a_stopped_cluster_is_started_and_the_missing_host_is_a_warning() -> None:
+    result = plan({"a": stopped("a"), "b": stopped("b"), "c": down("c")}, target())
+    assert result == Plan((StartExisting(("a", "b")),), ("c: cannot connect to it. Check the host.",))
+
+
+def test_a_quorum_is_started_though_one_host_is_empty() -> None:
+    assert steps({"a": stopped("a"), "b": stopped("b"), "c": empty()}) == [StartExisting(("a", "b"))]
+
+
+def test_less_than_a_quorum_is_not_started() -> None:
+    assert set(refused({"a": stopped("a"), "b": down("b"), "c": down("c")})) == {"b", "c"}
+
+
+def test_nothing_reachable_is_refused() -> None:
+    assert set(refused({name: down(name) for name in "abc"}, target(cluster_id=CLUSTER))) == {"a", "b", "c"}
+
+
+def test_only_the_stopped_member_is_started_beside_silent_ones() -> None:
+    assert steps({"a": silent("a"), "b": stopped("b"), "c": silent("c")}) == [StartExisting(("b",))]
+
+
+def test_members_that_all_run_and_do_not_serve_are_restarted() -> None:
+    assert steps({name: silent(name) for name in "abc"}) == [StartExisting(("a", "b", "c"))]
+
+
+def test_a_silent_cluster_takes_its_new_certificates_before_any_restart() -> None:
+    observed = {name: silent(name, active_certificates="expired") for name in "abc"}
+    assert steps(observed)[0] == SwitchCertificates(("a", "b", "c"))
+
+
+def test_data_of_a_destroyed_cluster_is_resumed_where_all_hosts_agree() -> None:
+    kept = {name: stopped(name, born=None, attempt=None) for name in "abc"}
+    result = plan(kept, target())
+    assert result.steps == (StartExisting(("a", "b", "c")),)
+    assert CLUSTER in result.warnings[0] and "resumed" in result.warnings[0]
+
+
+def test_data_of_a_destroyed_cluster_is_not_resumed_by_some_hosts() -> None:
+    observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": empty()}
+    assert set(refused(observed)) == {"c"}
+
+
+def test_data_of_a_destroyed_cluster_is_not_resumed_with_a_host_down() -> None:
+    observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": down("c")}
+    assert set(refused(observed)) == {"c"}
+
+
+def test_a_wal_that_names_no_cluster_is_not_resumed() -> None:
+    observed = {name: stopped(name, born=None, attempt=None, wal=None) for name in "abc"}
+    assert set(refused(observed)) == {"a", "b", "c"}
+
+
+# foreign data
+
+
+def test_a_host_with_another_clusters_data_is_named() -> None:
+    observed = {**ALL_SERVE, "c": stopped("c", wal=WalIdentity("1", "beef"), born=None)}
+    text = refused(observed)["c"]
+    assert "cluster beef" in text and CLUSTER in text
+
+
+def test_the_state_says_which_cluster_is_the_foreign_one() -> None:
+    foreign = {name: stopped(name, wal=WalIdentity("1", "beef"), born=None) for name in "ab"}
+    assert set(refused({**foreign, "c": stopped("c")}, target(cluster_id=CLUSTER))) == {"a", "b"}
+
+
+def test_a_marker_of_another_cluster_than_the_wal_is_refused() -> None:
+    observed = {"a": stopped("a", born=born_text("beef", "1")), "b": stopped("b"), "c": stopped("c")}
+    assert set(refused(observed)) == {"a"}
+
+
+def test_a_member_that_serves_another_cluster_is_refused_even_without_a_readable_wal() -> None:
+    foreign = serving("c", wal=None, born=None, status=replace(status("c"), cluster_id="beef"))
+    assert set(refused({**ALL_SERVE, "c": foreign})) == {"c"}
+
+
+# a cluster that serves
+
+
+def test_a_cluster_as_wanted_needs_nothing() -> None:
+    assert plan(ALL_SERVE, target()) == Plan(())
+
+
+def test_a_host_down_with_nothing_due_on_it_is_a_warning() -> None:
+    result = plan({**ALL_SERVE, "c": down("c")}, target())
+    assert result == Plan((), ("c: cannot connect to it. Check the host.",))
+
+
+def test_a_stopped_member_is_started() -> None:
+    assert steps({**ALL_SERVE, "b": stopped("b")}) == [StartExisting(("b",))]
+
+
+def test_a_birth_that_was_not_recorded_is_recorded() -> None:
+    assert steps({**ALL_SERVE, "b": serving("b", born=None)}) == [RecordBirth(("b",))]
+
+
+def test_new_certificates_are_switched_without_a_restart() -> None:
+    assert steps(ALL_SERVE, target(certificates="c2")) == [SwitchCertificates(("a", "b", "c"))]
+
+
+def test_new_certificates_come_before_restarts() -> None:
+    due = steps(ALL_SERVE, target(revision="r2", certificates="c2"))
+    assert isinstance(due[0], SwitchCertificates) and [type(step) for step in due[1:]] == [Restart] * 3
+
+
+@pytest.mark.parametrize("leader", "abc")
+def test_the_leader_restarts_last(leader: str) -> None:
+    due = steps({name: serving(name, leader) for name in "abc"}, target(revision="r2"))
+    others = [name for name in "abc" if name != leader]
+    assert due == [Restart(others[0], False), Restart(others[1], False), Restart(leader, True)]
+
+
+def test_only_stale_members_restart() -> None:
+    observed = {**ALL_SERVE, "b": serving("b", running_revision="r0")}
+    assert steps(observed) == [Restart("b", False)]
+
+
+def test_an_unhealthy_member_restarts_first() -> None:
+    observed = {**ALL_SERVE, "c": silent("c")}
+    assert steps(observed, target(revision="r2"))[0] == Restart("c", False)
+
+
+def test_while_a_member_is_unhealthy_only_it_restarts() -> None:
+    observed = {**ALL_SERVE, "c": silent("c")}
+    assert steps(observed, target(revision="r2")) == [Restart("c", False)]
+
+
+def test_an_unhealthy_member_that_is_not_stale_forbids_restarts_that_cost_the_quorum() -> None:
+    observed = {**ALL_SERVE, "c": silent("c", running_revision="r2")}
+    assert "no other member may restart (quorum of 3 is 2)" in refused(observed, target(revision="r2"))["c"]
+
+
+def test_with_five_members_one_unhealthy_one_leaves_room_for_a_restart() -> None:
+    observed = {name: serving(name, names="abcde") for name in "abcd"} | {"e": silent("e", running_revision="r2")}
+    due = steps(observed, target("abcde", revision="r2"))
+    assert due[0] == Restart("b", False) and due[-1] == Restart("a", True)
+
+
+def test_a_stopped_member_is_started_before_changed_settings_restart_the_others() -> None:
+    observed = {**ALL_SERVE, "c": stopped("c")}
+    assert steps(observed, target(revision="r2"))[0] == StartExisting(("c",))
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_one_or_two_members_may_restart_though_it_is_a_brief_outage(names: str) -> None:
+    observed = {name: serving(name, names=names) for name in names}
+    due = steps(observed, target(names, revision="r2"))
+    assert [step.name for step in due if isinstance(step, Restart)] == sorted(names, key=lambda name: name == "a")
+
+
+def test_changed_settings_with_a_host_down_are_refused() -> None:
+    text = refused({**ALL_SERVE, "c": down("c")}, target(revision="r2"))["c"]
+    assert "a and b must restart for the changed settings" in text and "take the change back" in text
+
+
+def test_a_member_that_lost_its_data_is_refused_while_the_others_serve() -> None:
+    assert "it is a member, but has no data" in refused({**ALL_SERVE, "c": empty()})["c"]
+
+
+def test_a_member_that_is_not_in_nodes_is_refused() -> None:
+    observed = {name: serving(name) for name in "ab"}
+    assert "not in `nodes`" in refused(observed, target("ab"))["c"]
+
+
+def test_a_node_that_is_no_member_is_refused() -> None:
+    observed = {**ALL_SERVE, "d": empty()}
+    assert member("d").peer_url in refused(observed, target("abcd"))["d"]
+
+
+def test_members_that_serve_but_cannot_be_listed_are_not_called_missing() -> None:
+    observed = {name: serving(name, members=()) for name in "abc"}
+    assert all("does not tell its members" in text for text in refused(observed).values())
+
+
+def test_the_member_list_is_taken_from_a_member_that_tells_it() -> None:
+    assert plan({**ALL_SERVE, "a": serving("a", members=())}, target()).steps == ()
+
+
+def test_a_learner_that_has_not_started_is_named_by_its_url() -> None:
+    stranger = replace(listed("d"), name="")
+    observed = {name: serving(name, members=(*map(listed, "abc"), stranger)) for name in "abc"}
+    assert set(refused(observed)) == {member("d").peer_url}
+
+
+# markers
+
+
+def test_an_attempt_reads_back_what_it_wrote() -> None:
+    one = Attempt("t1", "a=https://192.0.2.1:2380,b=https://[2001:db8::2]:2380")
+    assert Attempt.parse(one.text()) == one
+
+
+def test_a_born_marker_reads_back_its_cluster() -> None:
+    assert born_cluster(born_text(CLUSTER, "1")) == CLUSTER
+
+
+@pytest.mark.parametrize(("voters", "needed"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (9, 5)])
+def test_a_quorum_is_more_than_half(voters: int, needed: int) -> None:
+    assert quorum(voters) == needed
