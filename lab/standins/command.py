@@ -120,13 +120,11 @@ def _previous_output(plain: Properties, previous: Properties) -> dict[str, str]:
 
 async def _log(operation: Operation, logging: str, result: ssh_session.Result) -> None:
     """Show the lines of the streams that are to be logged."""
-    shown = {"none": (), "stdout": ("stdout",), "stderr": ("stderr",)}.get(logging, ("stdout", "stderr"))
-    for stream, line in result.lines:
-        if stream not in shown:
-            continue
+    both = ("stdout", "stderr")
+    for line in result.lines(*{"none": (), "stdout": both[:1], "stderr": both[1:]}.get(logging, both)):
         if len(line.encode()) > LONGEST_LOGGED_LINE:
             raise OperationError(
-                f"a line of {stream} is longer than 64 KiB and logging is on: the real plugin never returns from this; "
+                "a line of output is longer than 64 KiB and logging is on: the real plugin never returns from this; "
                 "set logging to none"
             )
         await operation.log("info", line, ephemeral=True)

@@ -182,6 +182,15 @@ async def _handshake(
         raise OperationError(_explain(error, options)) from error
 
 
+# Go's words for the reasons of RFC 4254, 5.1.
+_REJECTIONS = {
+    1: "administratively prohibited",
+    2: "connect failed",
+    3: "unknown channel type",
+    4: "resource shortage",
+}
+
+
 def _methods(options: dict[str, Any]) -> list[str]:
     """Return the ways to authenticate that are tried."""
     found = ["publickey"] if options["client_keys"] or options["agent_path"] else []
@@ -203,7 +212,7 @@ def _explain(error: Exception, options: dict[str, Any]) -> str:
     if isinstance(error, no_common_key) and (offered := options.get("server_host_key_algs")):
         return f"ssh: handshake failed: ssh: no common algorithm for host key; we offered: [{' '.join(offered)}]"
     if isinstance(error, asyncssh.ChannelOpenError):
-        return f"ssh: rejected: connect failed ({error.reason})"
+        return f"ssh: rejected: {_REJECTIONS.get(error.code, error.code)} ({error.reason})"
     if isinstance(error, asyncssh.ConnectionLost):
         return "ssh: handshake failed: EOF"
     return f"ssh: handshake failed: {error}"

@@ -1,7 +1,7 @@
 """One command over an SSH connection, with the results and faults of the command plugin 1.2.1."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import asyncssh
@@ -26,7 +26,13 @@ class Result:
 
     stdout: str
     stderr: str
-    lines: list[tuple[str, str]] = field(default_factory=list)
+    # Pieces in order of arrival, each with the name of its stream.
+    chunks: list[tuple[str, bytes]]
+
+    def lines(self, *streams: str) -> list[str]:
+        """Return the lines of some streams together, as they arrived."""
+        joined = b"".join(data for name, data in self.chunks if name in streams).decode(errors="replace")
+        return [line.removesuffix("\r") for line in joined.removesuffix("\n").split("\n")] if joined else []
 
 
 class _Channel(SSHClientChannel[bytes]):
@@ -116,9 +122,8 @@ async def run(connection: asyncssh.SSHClientConnection, command: Command) -> tup
     problem = _problem(session) or ("EOF" if unread else "")
     if problem:
         raise OperationError(f"{problem}: running {quote(command.text)}:\n{session.text('stdout', 'stderr')}")
-    lines = [(name, line) for name, data in session.chunks for line in data.decode(errors="replace").splitlines()]
     stdout, stderr = (session.text(name).removesuffix("\n") for name in ("stdout", "stderr"))
-    return Result(stdout, stderr, lines), channel.refused
+    return Result(stdout, stderr, session.chunks), channel.refused
 
 
 async def _feed(channel: Any, session: _Session, data: bytes) -> bool:
