@@ -1,0 +1,127 @@
+"""Labs, hosts and stacks for the scenarios, and what a failure shows."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from harness import Stack
+
+from lab import sweeping
+from lab.hosts import Host, Lab
+
+_open_stacks: list[Stack] = []
+
+MakeHosts = Callable[[int], list[Host]]
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for programs of this machine."""
+    return tmp_path_factory.mktemp("tools")
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A lab of the module's own; nothing of it is left at the end."""
+    name = re.sub(r"[^a-z0-9]+", "-", Path(str(request.node.path)).stem.removeprefix("test_"))
+    lab = Lab.open(f"{name[:20].strip('-')}-{os.getpid()}", owner=os.getpid())
+    try:
+        lab.start(0)
+        yield lab
+    finally:
+        lab.destroy()
+    assert lab.slot.number not in sweeping.numbers_in_use()
+    assert sweeping.loops_below(lab.folder) == []
+
+
+class _Allocation:
+    """Gives out hosts that were never used."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.used = 0
+
+    def take(self, count: int) -> list[Host]:
+        hosts = [self.lab.host(f"h{self.used + number}") for number in range(1, count + 1)]
+        self.used += count
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(Host.start, hosts))
+        return hosts
+
+    @staticmethod
+    def release(hosts: list[Host]) -> None:
+        with ThreadPoolExecutor(max(1, len(hosts))) as pool:
+            list(pool.map(Host.kill, hosts))
+
+
+@pytest.fixture(scope="module")
+def _allocation(site: Lab) -> _Allocation:
+    return _Allocation(site)
+
+
+def _make_hosts(allocation: _Allocation) -> Iterator[MakeHosts]:
+    taken: list[Host] = []
+
+    def make(count: int) -> list[Host]:
+        hosts = allocation.take(count)
+        taken.extend(hosts)
+        return hosts
+
+    yield make
+    allocation.release(taken)
+
+
+def _make_stacks(site: Lab, folders: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    made: list[Stack] = []
+
+    def make(hosts: list[Host], name: str = "test", **config: object) -> Stack:
+        stack = Stack(folders.mktemp("stack"), site, hosts, name, **config)
+        made.append(stack)
+        _open_stacks.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        _open_stacks.remove(stack)
+        stack.close()
+
+
+@pytest.fixture
+def fresh(_allocation: _Allocation) -> Iterator[MakeHosts]:
+    """Starts hosts with nothing on them, for one test."""
+    yield from _make_hosts(_allocation)
+
+
+@pytest.fixture(scope="module")
+def fresh_for_module(_allocation: _Allocation) -> Iterator[MakeHosts]:
+    """Starts hosts with nothing on them, for all tests of a module."""
+    yield from _make_hosts(_allocation)
+
+
+@pytest.fixture
+def make_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Makes a stack for one test, with settings besides the usual ones."""
+    yield from _make_stacks(site, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def make_module_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Makes a stack for all tests of a module."""
+    yield from _make_stacks(site, tmp_path_factory)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Show what pulumi and etcd said last where a scenario failed."""
+    report = yield
+    if report.failed:
+        for stack in _open_stacks:
+            try:
+                report.sections.extend(stack.report())
+            except Exception as error:  # noqa: BLE001  a report that fails must not hide the failure
+                report.sections.append((f"stack {stack.name}", f"no report: {error}"))
+    return report

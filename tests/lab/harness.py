@@ -1,0 +1,278 @@
+"""A stack as its user works with it: real `pulumi` processes, a backend and a passphrase of its own."""
+
+import contextlib
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.hosts import Host, Lab
+from lab.identity import Identity
+from lab.system import until
+from lab.toolchain import environment
+
+CHECKOUT = Path(__file__).parents[2]
+VERSION = "3.6.16"
+UP_SECONDS = 300.0
+SHORT_SECONDS = 60.0
+
+Completed = subprocess.CompletedProcess[str]
+
+
+@cache
+def _toolchain() -> Mapping[str, str]:
+    return environment()
+
+
+def session_members(session: int) -> list[Identity]:
+    """Return the live processes of a session; the engine's plugins have groups of their own, but stay in it."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            text = (folder / "stat").read_text()
+            if int(text[text.rindex(")") + 2 :].split()[3]) == session and (live := Identity.of(int(folder.name))):
+                found.append(live)
+    return found
+
+
+class Run:
+    """One `pulumi` command under way, in a session of its own."""
+
+    def __init__(self, words: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        self.words = list(words)
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self.words,
+                cwd=CHECKOUT,
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """All that it printed so far, on both outputs."""
+        return self._log.read_text(errors="replace")
+
+    def wait(self, seconds: float) -> Completed:
+        """Return how it ended; past the deadline everything of it is killed and the test fails."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"`{self.words[1]}` took longer than {seconds:g} s:\n{self.output[-4000:]}") from None
+        return subprocess.CompletedProcess(self.words, self._process.returncode, self.output, "")
+
+    def prints(self, text: str, seconds: float = 60) -> None:
+        """Wait until it has printed `text`."""
+        until(lambda: text in self.output or self._process.poll() is not None, seconds)
+        assert text in self.output, self.output[-4000:]
+
+    def interrupt(self) -> None:
+        """Do as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill engine, language host, program and plugins at once."""
+        for process in session_members(self._process.pid):
+            process.send(signal.SIGKILL)
+        self._process.wait(10)
+
+    def kill_engine(self) -> None:
+        """Kill the engine alone; what it started lives on."""
+        self._process.kill()
+        self._process.wait(10)
+
+    def left(self) -> list[Identity]:
+        """Return what of it still runs."""
+        return session_members(self._process.pid)
+
+
+class Stack:
+    """One stack on hosts of a lab; `config` is what its config file holds, without the project's prefix."""
+
+    def __init__(self, folder: Path, lab: Lab, hosts: Sequence[Host], name: str = "test", **config: Any) -> None:
+        self.folder = folder
+        self.lab = lab
+        self.name = name
+        self.runs: list[Run] = []
+        self.variables: dict[str, str] = {}
+        self.hosts: dict[str, Host] = {f"etcd-{number}": host for number, host in enumerate(hosts, 1)}
+        self.config: dict[str, Any] = {
+            "nodes": {node: {"address": host.address} for node, host in self.hosts.items()},
+            "version": VERSION,
+            "ssh": {
+                "user": "root",
+                "private_key_file": str(lab.private_key),
+                "known_hosts_file": str(lab.known_hosts),
+            },
+            "binaries": {"url": lab.releases_url, "checksums_file": str(lab.places.access / "checksums.yaml")},
+            "protect_cluster": False,
+        }
+        self.config |= config
+        self._make()
+
+    def _make(self) -> None:
+        for name in ("project", "state", "secret", "logs"):
+            (self.folder / name).mkdir(parents=True)
+        passphrase = self.folder / "secret" / "passphrase"
+        passphrase.touch(mode=0o600)
+        passphrase.write_text(secrets.token_urlsafe(16))
+        # `stack init` writes the stack's salt beside the Pulumi.yaml it finds, and nothing may appear in the checkout
+        shutil.copy(CHECKOUT / "Pulumi.yaml", self.folder / "project")
+        done = self.run("stack", "init", "--cwd", str(self.folder / "project"), "--no-select", config_file=False)
+        assert done.returncode == 0, done.stdout
+        self._salt: dict[str, Any] = yaml.safe_load(self.config_file.read_text())
+
+    @property
+    def config_file(self) -> Path:
+        """The file that `--config-file` names."""
+        return self.folder / "project" / f"Pulumi.{self.name}.yaml"
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {key: value for key, value in _toolchain().items() if not key.startswith("ETCD_CLUSTER_CRASH")}
+        inherited.pop("SSH_AUTH_SOCK", None)
+        inherited.pop("PULUMI_CONFIG_PASSPHRASE", None)
+        return inherited | {
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(self.folder / "secret" / "passphrase"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.variables,
+        }
+
+    def write_config(self) -> None:
+        """Write `config` to the stack's file."""
+        text = yaml.safe_dump(
+            self._salt | {"config": {f"etcd-cluster:{key}": value for key, value in self.config.items()}}
+        )
+        self.config_file.write_text(text)
+
+    def start(self, *words: str, config_file: bool = True) -> Run:
+        """Start a `pulumi` command and return it while it runs."""
+        if config_file:
+            self.write_config()
+        file = ["--config-file", str(self.config_file)] if config_file else []
+        env = self._environment()
+        program = shutil.which("pulumi", path=env["PATH"])
+        assert program
+        command = [program, *words, "--stack", self.name, *file, "--non-interactive", "--color", "never"]
+        run = Run(command, env, self.folder / "logs" / f"{len(self.runs):02}-{words[0]}")
+        self.runs.append(run)
+        return run
+
+    def run(self, *words: str, seconds: float = SHORT_SECONDS, config_file: bool = True) -> Completed:
+        """Run a `pulumi` command to its end."""
+        return self.start(*words, config_file=config_file).wait(seconds)
+
+    def start_up(self, *words: str) -> Run:
+        """Start `pulumi up`."""
+        return self.start("up", "--yes", "--skip-preview", *words)
+
+    def try_up(self, *words: str, seconds: float = UP_SECONDS) -> Completed:
+        """Run `pulumi up` and return how it ended."""
+        return self.start_up(*words).wait(seconds)
+
+    def up(self, *words: str, seconds: float = UP_SECONDS) -> Completed:
+        """Run `pulumi up`, which must succeed."""
+        done = self.try_up(*words, seconds=seconds)
+        assert done.returncode == 0, f"up failed:\n{done.stdout[-6000:]}"
+        return done
+
+    def refused(self, *words: str, seconds: float = UP_SECONDS) -> str:
+        """Run `pulumi up`, which must fail with a message and no traceback; return what it printed."""
+        done = self.try_up(*words, seconds=seconds)
+        assert done.returncode != 0, f"up did not fail:\n{done.stdout[-6000:]}"
+        assert "Traceback" not in done.stdout, done.stdout[-6000:]
+        return done.stdout
+
+    def preview(self, *words: str) -> Completed:
+        """Run `pulumi preview` and return how it ended."""
+        return self.run("preview", *words, seconds=120)
+
+    def destroy(self, *words: str) -> Completed:
+        """Run `pulumi destroy`, which must succeed."""
+        done = self.run("destroy", "--yes", "--skip-preview", *words, seconds=UP_SECONDS)
+        assert done.returncode == 0, f"destroy failed:\n{done.stdout[-6000:]}"
+        return done
+
+    def refresh(self, *words: str) -> Completed:
+        """Run `pulumi refresh`, which must succeed."""
+        done = self.run("refresh", "--yes", "--skip-preview", *words, seconds=120)
+        assert done.returncode == 0, done.stdout[-6000:]
+        return done
+
+    def outputs(self) -> dict[str, Any]:
+        """Return all outputs, secrets in plain text."""
+        done = self.run("stack", "output", "--json", "--show-secrets", config_file=False)
+        assert done.returncode == 0, done.stdout
+        found = json.loads(done.stdout[done.stdout.index("{") :])
+        assert isinstance(found, dict)
+        return found
+
+    def output(self, name: str) -> Any:
+        """Return one output."""
+        return self.outputs()[name]
+
+    def export(self) -> str:
+        """Return the state as `stack export` prints it, secrets encrypted."""
+        return self.run("stack", "export", config_file=False).stdout
+
+    @property
+    def state_files(self) -> list[Path]:
+        """Every file of the backend: state, its copies and its history."""
+        return [path for path in (self.folder / "state").rglob("*") if path.is_file()]
+
+    def pids(self) -> dict[str, int]:
+        """Return etcd's main PID on each host, 0 where it does not run."""
+        return {node: main_pid(host) for node, host in self.hosts.items()}
+
+    def cluster_ids(self) -> set[str]:
+        """Return the cluster ids that the hosts' born markers name."""
+        script = "sed -n 's/^cluster=//p' /etc/etcd/born"
+        return {host.run(script).stdout.strip() for host in self.hosts.values()}
+
+    def close(self) -> None:
+        """Kill what was started and still runs, and remove the folder."""
+        for run in self.runs:
+            for process in run.left():
+                process.send(signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def report(self) -> Iterator[tuple[str, str]]:
+        """Return what helps to understand a failure: each as title and text."""
+        if self.runs:
+            run = self.runs[-1]
+            yield f"pulumi {run.words[1]} of stack {self.name}", run.output[-6000:]
+        for node, host in self.hosts.items():
+            if host.is_running():
+                done = host.run("journalctl -u etcd --no-pager -o cat -n 15 | cut -c 1-400", check=False)
+                yield f"journal of {node} ({host.name} {host.address})", done.stdout
+
+
+def main_pid(host: Host) -> int:
+    """Return etcd's main PID on a host, 0 when it does not run."""
+    return int(host.run("systemctl show -p MainPID --value etcd.service").stdout.strip() or 0)
+
+
+def untouched(host: Host) -> bool:
+    """Return whether nothing of the program is on a host: no unit, no configuration, no process."""
+    script = "test ! -e /etc/etcd && test ! -e /etc/systemd/system/etcd.service && ! pgrep -x etcd >/dev/null"
+    return host.run(script, check=False).returncode == 0
+
+
+def never_started(host: Host) -> bool:
+    """Return whether no member was started on a host, though it may be claimed and staged."""
+    script = (
+        "! pgrep -x etcd >/dev/null && ! journalctl -u etcd --no-pager -q | grep -q . && test ! -e /var/lib/etcd/member"
+    )
+    return host.run(script, check=False).returncode == 0

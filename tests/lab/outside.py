@@ -1,0 +1,146 @@
+"""A client of the cluster on this machine, outside the hosts, with a certificate from the stack's outputs."""
+
+import base64
+import http.client
+import json
+import os
+import ssl
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from harness import VERSION, Stack
+
+from lab import releases
+
+
+@cache
+def etcdctl(folder: Path) -> Path:
+    """Return this machine's own etcdctl, taken from the lab's release."""
+    target = folder / "etcdctl"
+    with tarfile.open(releases.archive(VERSION)) as tar:
+        member = next(each for each in tar if each.name.endswith("/etcdctl"))
+        content = tar.extractfile(member)
+        assert content
+        target.write_bytes(content.read())
+    target.chmod(0o755)
+    return target
+
+
+class Client:
+    """etcdctl with a client certificate of the stack; `name` is that of the certificate in the outputs."""
+
+    def __init__(self, stack: Stack, tools: Path, name: str = "admin") -> None:
+        outputs = stack.outputs()
+        self.endpoints: list[str] = outputs["endpoints"]
+        self.folder = stack.folder / f"client-{name}"
+        self.folder.mkdir(exist_ok=True)
+        self._program = etcdctl(tools)
+        texts = {
+            "ca.pem": outputs["ca_certificate"],
+            "cert.pem": outputs["clients"][name]["certificate"],
+            "key.pem": outputs["clients"][name]["private_key"],
+        }
+        for file, text in texts.items():
+            path = self.folder / file
+            path.touch(mode=0o600)
+            path.write_text(text)
+
+    def run(self, *words: str, endpoints: Sequence[str] = (), check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run etcdctl."""
+        options = {"cacert": "ca.pem", "cert": "cert.pem", "key": "key.pem"}
+        command = [
+            str(self._program),
+            f"--endpoints={','.join(endpoints or self.endpoints)}",
+            "--dial-timeout=3s",
+            "--command-timeout=5s",
+            *(f"--{option}={self.folder / file}" for option, file in options.items() if (self.folder / file).exists()),
+            *words,
+        ]
+        env = {"PATH": os.defpath}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return done
+
+    def json(self, *words: str, endpoints: Sequence[str] = ()) -> Any:
+        """Run etcdctl and return its answer."""
+        return json.loads(self.run("-w", "json", *words, endpoints=endpoints).stdout)
+
+    def put(self, key: str, value: str) -> None:
+        """Write a key."""
+        assert self.run("put", "--", key, value).stdout == "OK\n"
+
+    def get(self, key: str) -> str:
+        """Read a key; nothing when it is not there."""
+        return self.run("get", "--print-value-only", "--", key).stdout.rstrip("\n")
+
+    def leader(self) -> str:
+        """Return the endpoint of the leader."""
+        for entry in self.json("endpoint", "status"):
+            if entry["Status"]["leader"] == entry["Status"]["header"]["member_id"]:
+                return str(entry["Endpoint"])
+        raise AssertionError("there is no leader")
+
+    def tls(self) -> ssl.SSLContext:
+        """Return what a Python client needs to connect."""
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
+        context.load_cert_chain(self.folder / "cert.pem", self.folder / "key.pem")
+        return context
+
+
+class Writer:
+    """Writes key after key over all endpoints for as long as the block runs; each is tried for `seconds`."""
+
+    def __init__(self, client: Client, seconds: float = 5) -> None:
+        self._urls = client.endpoints
+        self._tls = client.tls()
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self.written: list[str] = []
+        self.failed: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join(self._seconds + 10)
+        assert not self._thread.is_alive()
+
+    def _write(self) -> None:
+        number = 0
+        while not self._stop.is_set():
+            number += 1
+            key = f"writer/{number}"
+            (self.written if self._put(key) else self.failed).append(key)
+            self._stop.wait(0.02)
+
+    def _put(self, key: str) -> bool:
+        end = time.monotonic() + self._seconds
+        body = json.dumps({name: base64.b64encode(key.encode()).decode() for name in ("key", "value")})
+        while time.monotonic() < end:
+            for url in self._urls:
+                place = urlsplit(url)
+                link = http.client.HTTPSConnection(place.hostname or "", place.port, timeout=2, context=self._tls)
+                try:
+                    link.request("POST", "/v3/kv/put", body)
+                    if link.getresponse().status == 200:
+                        return True
+                except OSError:
+                    continue
+                except http.client.HTTPException:
+                    continue
+                finally:
+                    link.close()
+            self._stop.wait(0.05)
+        return False
