@@ -163,7 +163,9 @@ class Cluster(pulumi.ComponentResource):
             members=members,
             host_ids={node: each.host.host_id for node, each in self.nodes.items()},
             valid_from=pulumi.Output.all(*(each.service.valid_from for each in self.nodes.values())).apply(max),
+            replaces={node: each.replaces for node, each in settings.nodes.items() if each.replaces},
             deadlines=inputs.deadlines(settings),
+            snapshots=settings.snapshots.model_dump(),
             token=settings.initial_cluster_token,
             abandon_unreachable=settings.abandon_unreachable,
             opts=pulumi.ResourceOptions(

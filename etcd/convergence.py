@@ -4,18 +4,30 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etcd import lease, planning
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
-from etcd.execution import Deadlines, Executor
+from etcd.etcdctl import Etcdctl
+from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
+from etcd.member import Member
 from etcd.observation import HostFacts, observe
-from etcd.planning import Observed, Target
+from etcd.planning import Observed, Step, Target
 from etcd.ssh import Address, Pool, Session
 
 # etcd counts a peer as connected for membership changes only after 5 s (server.go, HealthInterval)
 SETTLE_SECONDS = 5
-_MOST_STEPS = 200
+_MOST_STEPS = 300
+# After these the next step relies on connections that etcd must have seen for some time.
+_UNSETTLING = (
+    planning.Restart,
+    planning.StartExisting,
+    planning.StartJoin,
+    planning.Promote,
+    planning.RemoveMember,
+    planning.UpdatePeerUrl,
+)
+_NEEDS_SETTLED = (planning.Restart, planning.AddLearner, planning.RemoveMember)
 
 
 @dataclass(frozen=True)
@@ -34,79 +46,120 @@ class Run:
     pool: Pool
     addresses: Mapping[str, Address]
     deadlines: Deadlines
+    snapshots: Snapshots | None
     say: Callable[[str], Awaitable[None]]
     warn: Callable[[str], Awaitable[None]]
     cancelled: asyncio.Event
     token: str | None = None
 
 
-async def observe_all(
-    pool: Pool, addresses: Mapping[str, Address], target: Target, depth: str, seconds: int
-) -> Observed:
+@dataclass(frozen=True)
+class Look:
+    """One look at the whole cluster; `alive` are members that answer although no observed host runs them."""
+
+    observed: Observed
+    alive: frozenset[str]
+
+    @property
+    def facts(self) -> dict[str, HostFacts]:
+        """The hosts that answered."""
+        return {name: seen for name, seen in self.observed.items() if isinstance(seen, HostFacts)}
+
+
+def _nodes(target: Target) -> dict[str, Member]:
+    return {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
+
+
+async def observe_all(run: Run, target: Target) -> Look:
     """Look at all hosts at once; a host that cannot be reached is a value, the problem it has."""
+    nodes = _nodes(target)
 
     async def look(name: str) -> HostFacts | Problem:
+        wanted = target.members.get(name)
+        staged = (wanted.revision, wanted.certificates) if wanted else ("", "")
         try:
-            session = await pool.session(name, addresses[name])
-            return await observe(session, target.members[name].member, depth, seconds)
+            session = await run.pool.session(name, run.addresses[name])
+            return await observe(session, nodes[name], "member", run.deadlines.command, staged)
         except Unreachable as error:
             return error.problems[0]
 
-    names = sorted(target.members)
-    return dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
+    names = sorted(nodes)
+    observed = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
+    return Look(observed, await _alive_elsewhere(run, nodes, observed))
+
+
+async def _alive_elsewhere(run: Run, nodes: Mapping[str, Member], observed: Observed) -> frozenset[str]:
+    """Ask, from a serving host, the listed members that no observed host runs."""
+    facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+    serving = {name: seen for name, seen in facts.items() if seen.healthy and seen.status}
+    answering = {seen.status.member_id for seen in serving.values() if seen.status}
+    for name, seen in serving.items():
+        unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
+        if not unseen:
+            return frozenset()
+        session = await run.pool.session(name, run.addresses[name])
+        etcdctl = Etcdctl(session, nodes[name], run.deadlines.command)
+        endpoints = [url for entry in unseen for url in entry.client_urls]
+        answer = await etcdctl.json("endpoint", "health", endpoints=endpoints)
+        healthy = {entry["endpoint"] for entry in answer or () if entry.get("health")}
+        return frozenset(entry.member_id for entry in unseen if healthy & set(entry.client_urls))
+    return frozenset()
 
 
 async def converge(run: Run, target: Target, valid_from: datetime.datetime | None) -> Outcome:
     """Take the steps that lead from what is to `target`; raises `Refusal`, `Cancelled` or another `ClusterError`."""
     reachable: dict[str, Session] = {}
-    for name in sorted(target.members):
+    for name in sorted(_nodes(target)):
         try:
             reachable[name] = await run.pool.session(name, run.addresses[name])
         except Unreachable as error:
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
-    async with lease.held(reachable, len(target.members), holder, run.deadlines.command) as hold:
-        return await _steps(
-            run, target, valid_from, Executor(reachable, target, hold, run.deadlines, run.say, run.token)
-        )
+    async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command) as hold:
+        hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token)
+        return await _steps(run, hands, valid_from)
 
 
-async def _steps(run: Run, target: Target, valid_from: datetime.datetime | None, executor: Executor) -> Outcome:
+async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[str] = set()
+    done: frozenset[Step] = frozenset()
+    last: Step | None = None
     for steps in range(_MOST_STEPS):
-        observed = await observe_all(run.pool, run.addresses, target, "member", run.deadlines.command)
-        plan = planning.plan(observed, target)
-        facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+        look = await observe_all(run, hands.target)
+        plan = planning.plan(look.observed, hands.target, look.alive, done)
         for warning in plan.warnings:
             if warning not in warned:
                 await run.warn(warning)
             warned.add(warning)
         if not plan.steps:
-            return _outcome(facts, steps)
+            return _outcome(look.facts, hands.target, steps)
+        step = plan.steps[0]
         if run.cancelled.is_set():
             raise Cancelled(
                 Problem(
                     "cluster",
-                    f"stopped as asked, with {len(plan.steps)} steps left",
+                    f"stopped as asked, with {len(plan.steps)} steps left; the next would be: {step}",
                     "Run `pulumi up` again to go on from here",
                 )
             )
         if valid_from and steps == 0:
-            await executor.wait_for_clocks(valid_from, facts)
-        step = plan.steps[0]
-        await executor.execute(step, facts)
-        if isinstance(step, planning.Restart) and len(plan.steps) > 1:
+            await wait_for_clocks(hands, valid_from, look.facts)
+        if isinstance(last, _UNSETTLING) and isinstance(step, _NEEDS_SETTLED):
             await asyncio.sleep(SETTLE_SECONDS)
+            last = None
+            continue
+        await execute(replace(hands, facts=look.facts), step)
+        done, last = done | {step}, step
     raise ClusterError(
         Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
     )
 
 
-def _outcome(facts: Mapping[str, HostFacts], steps: int) -> Outcome:
-    statuses = {name: seen.status for name, seen in facts.items() if seen.status}
+def _outcome(facts: Mapping[str, HostFacts], target: Target, steps: int) -> Outcome:
+    statuses = {name: seen.status for name, seen in facts.items() if seen.status and name in target.members}
     cluster_ids = {status.cluster_id for status in statuses.values()}
     return Outcome(
-        cluster_id=next(iter(cluster_ids), ""),
+        cluster_id=next(iter(cluster_ids), target.cluster_id or ""),
         member_ids={name: status.member_id for name, status in statuses.items()},
         steps=steps,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from etcd.errors import ClusterError, Problem
 from etcd.layout import Layout
 from etcd.member import Member
-from etcd.observation import MemberStatus, parse_status
+from etcd.observation import ListedMember, MemberStatus, parse_members, parse_status
 from etcd.ssh import Result, Session
 
 _RUN = 'exec "$@"'
@@ -62,3 +62,12 @@ class Etcdctl:
                 Problem(self._member.name, "its member does not answer etcdctl", "Look at `journalctl -u etcd` on it")
             )
         return status
+
+    async def members(self) -> tuple[ListedMember, ...]:
+        """Return the member list; raises `ClusterError` when there is no answer."""
+        members = parse_members(await self.json("member", "list"))
+        if not members:
+            raise ClusterError(
+                Problem(self._member.name, "its member does not tell the member list", "Run `pulumi up` again")
+            )
+        return members

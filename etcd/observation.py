@@ -4,13 +4,15 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from etcd import scripts
 from etcd import wal as wal_file
+from etcd import pem
 from etcd.member import Member
+from etcd.pem import Trust
 from etcd.ssh import Session
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -49,7 +51,9 @@ class MemberStatus:
     raft_index: int
     raft_applied_index: int
     db_size: int
-    errors: tuple[str, ...]
+    errors: tuple[str, ...] = ()
+    storage_version: str = ""
+    downgrade_target: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class ListedMember:
     name: str
     peer_urls: tuple[str, ...]
     is_learner: bool
+    client_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,12 @@ class HostFacts:
     status: MemberStatus | None = None
     members: tuple[ListedMember, ...] = ()
     healthy: bool = False
+    alarms: tuple[tuple[str, str], ...] = ()
+    active_data: str = ""
+    active_wal: str = ""
+    active_version: str = ""
+    loaded_trust: Trust | None = None
+    staged_trust: Trust | None = None
 
     @property
     def architecture(self) -> str | None:
@@ -106,8 +117,13 @@ class HostFacts:
         return self.unit.get("ActiveState") == "active"
 
 
-async def observe(session: Session, member: Member, depth: str, seconds: int) -> HostFacts:
-    """Look at one host once; `depth` is `facts`, `member` or `deep`, as `observe.sh` has them."""
+async def observe(
+    session: Session, member: Member, depth: str, seconds: int, staged: tuple[str, str] = ("", "")
+) -> HostFacts:
+    """Look at one host once; `depth` is `facts`, `member` or `deep`, as `observe.sh` has them.
+
+    `staged` names the revision and the certificate set whose trust is to be read too.
+    """
     layout = member.layout
     before = time.time()
     result = await session.run(
@@ -121,6 +137,7 @@ async def observe(session: Session, member: Member, depth: str, seconds: int) ->
         str(member.peer_port),
         member.version,
         depth,
+        *staged,
         seconds=seconds,
     )
     return parse(result.stdout, before, time.time())
@@ -165,8 +182,14 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         binaries_whole=one("binaries") != "damaged",
         staged=tuple(values.get("staged", [])),
         status=parse_status(_json(one("status"))),
-        members=_members(_json(one("members"))),
+        members=parse_members(_json(one("members"))),
         healthy=_healthy(_json(one("health"))),
+        alarms=_alarms(_json(one("alarms"))),
+        active_data=one("active_data"),
+        active_wal=one("active_wal"),
+        active_version=(text("active_version") or "").strip(),
+        loaded_trust=_trust(text, "loaded"),
+        staged_trust=_trust(text, "staged"),
     )
 
 
@@ -218,10 +241,13 @@ def parse_status(answer: Any) -> MemberStatus | None:
         raft_applied_index=int(status.get("raftAppliedIndex", 0)),
         db_size=int(status.get("dbSize", 0)),
         errors=tuple(status.get("errors") or ()),
+        storage_version=status.get("storageVersion", ""),
+        downgrade_target=(status.get("downgradeInfo") or {}).get("targetVersion", ""),
     )
 
 
-def _members(answer: Any) -> tuple[ListedMember, ...]:
+def parse_members(answer: Any) -> tuple[ListedMember, ...]:
+    """Read `etcdctl member list -w json`; empty where it has no answer."""
     if not isinstance(answer, dict):
         return ()
     return tuple(
@@ -230,10 +256,35 @@ def _members(answer: Any) -> tuple[ListedMember, ...]:
             name=member.get("name", ""),
             peer_urls=tuple(member.get("peerURLs") or ()),
             is_learner=bool(member.get("isLearner", False)),
+            client_urls=tuple(member.get("clientURLs") or ()),
         )
         for member in answer.get("members", [])
     )
 
 
 def _healthy(answer: Any) -> bool:
-    return isinstance(answer, list) and bool(answer) and all(entry.get("health") for entry in answer)
+    """Tell whether the linearizable read went through; etcdctl reports an alarm only after it has."""
+    return (
+        isinstance(answer, list)
+        and bool(answer)
+        and all(entry.get("health") or "Active Alarm" in str(entry.get("error")) for entry in answer)
+    )
+
+
+_ALARMS = {1: "NOSPACE", 2: "CORRUPT"}
+
+
+def _alarms(answer: Any) -> tuple[tuple[str, str], ...]:
+    if not isinstance(answer, dict):
+        return ()
+    return tuple(
+        (hexadecimal(alarm.get("memberID", 0)), _ALARMS.get(alarm.get("alarm"), "UNKNOWN"))
+        for alarm in answer.get("alarms") or ()
+    )
+
+
+def _trust(text: Callable[[str], str | None], word: str) -> Trust | None:
+    client, peer = text(f"{word}_client_bundle"), text(f"{word}_peer_bundle")
+    if client is None or peer is None:
+        return None
+    return pem.trust(client, peer, text(f"{word}_server") or "", text(f"{word}_peer") or "")

@@ -4,12 +4,13 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, ClassVar
 
 from etcd import convergence, lease, scripts
 from etcd.convergence import Run
 from etcd.errors import ClusterError, Problem, Unreachable
-from etcd.execution import Deadlines
+from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Target, TargetMember
 from etcd.ssh import Address, Session
@@ -19,12 +20,23 @@ from plugin.values import UNKNOWN
 _STATE = ("cluster_id", "member_ids", "steps", "running")
 
 
-def _target(inputs: Mapping[str, Any], cluster_id: str | None) -> Target:
+def _target(inputs: Mapping[str, Any], state: Mapping[str, Any]) -> Target:
     members = {
-        name: TargetMember(Member.from_inputs(member), member["revision"], member["certificates"])
+        name: TargetMember(
+            Member.from_inputs(member), member["revision"], member["certificates"], inputs["replaces"].get(name)
+        )
         for name, member in inputs["members"].items()
     }
-    return Target(members, cluster_id)
+    before = state.get("members", {})
+    leaving = {name: Member.from_inputs(member) for name, member in before.items() if name not in members}
+    return Target(members, state.get("cluster_id"), leaving, frozenset(before))
+
+
+def _snapshots(inputs: Mapping[str, Any]) -> Snapshots | None:
+    given = inputs["snapshots"]
+    if not given["before_upgrade"]:
+        return None
+    return Snapshots(given["dir"], given["keep"], given["reserve_megabytes"])
 
 
 def _wanted(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,10 +47,11 @@ def _wanted(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Rollout(Resource):
-    """`etcd:index:Rollout`: bootstrap, repair, rolling restart.
+    """`etcd:index:Rollout`: bootstrap, repair, rolling restart, upgrade, members that join, move and leave.
 
     Inputs: `connections` and `members` by node name (a member with its `revision` and `certificates`), `host_ids`,
-    `valid_from` (when the newest certificate becomes valid), `deadlines`, `token`, `abandon_unreachable`.
+    `replaces` (ids of dead members whose place an empty one may take), `valid_from` (when the newest certificate
+    becomes valid), `deadlines`, `snapshots`, `token`, `abandon_unreachable`.
     Outputs besides: `cluster_id`, `member_ids`, `steps` (how many were ever taken) and `running`, what each member
     uses. Ids are hexadecimal strings: a number in Pulumi is a double and cannot hold them.
     """
@@ -119,22 +132,18 @@ class Rollout(Resource):
         async def warn(message: str) -> None:
             await self.warn(urn, message)
 
-        deadlines = inputs["deadlines"]
+        connections = {**state.get("connections", {}), **inputs["connections"]}
         run = Run(
             pool=self.context.pool,
-            addresses={name: Address.from_inputs(each) for name, each in inputs["connections"].items()},
-            deadlines=Deadlines(
-                command=deadlines["command"],
-                bootstrap=deadlines["bootstrap"],
-                member_start=deadlines["member_start"],
-                clock_wait=deadlines["clock_wait"],
-            ),
+            addresses={name: Address.from_inputs(each) for name, each in connections.items()},
+            deadlines=Deadlines(**{field.name: inputs["deadlines"][field.name] for field in fields(Deadlines)}),
+            snapshots=_snapshots(inputs),
             say=say,
             warn=warn,
             cancelled=self.context.cancelled,
             token=inputs.get("token"),
         )
-        target = _target(inputs, state.get("cluster_id"))
+        target = _target(inputs, state)
         outcome = await convergence.converge(run, target, datetime.datetime.fromisoformat(inputs["valid_from"]))
         self.context.forget_looks()
         return {

@@ -1,7 +1,9 @@
-# observe.sh CONFIG DATA WAL INSTALL BIN CLIENT_PORT PEER_PORT VERSION DEPTH
+# observe.sh CONFIG DATA WAL INSTALL BIN CLIENT_PORT PEER_PORT VERSION DEPTH REVISION CERTIFICATES
 # Prints what is on the host, one `key=value` a line; files come in base64. Changes nothing.
 # DEPTH: facts (no etcdctl), member (asks the running member too), deep (also compares what is installed and staged).
 config=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 peer_port=$7 version=$8 depth=$9
+shift 9
+staged_revision=$1 staged_certificates=$2
 say() { printf '%s=%s\n' "$1" "$2"; }
 say_file() { [ ! -f "$2" ] || say "$1" "$(base64 -w 0 <"$2")"; }
 whole() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && sha256sum -c --status SHA256SUMS) 2>/dev/null; }
@@ -17,6 +19,17 @@ say time "$(date +%s.%N)"
 say_file owner "$config/owner"
 say_file attempt "$config/attempt"
 say_file born "$config/born"
+# A data directory that is about to move is where the active revision says, until it has moved.
+active() { sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$config/current/etcd.env" 2>/dev/null | head -n 1; }
+active_data=$(active ETCD_DATA_DIR)
+active_wal=$(active ETCD_WAL_DIR)
+if [ -n "$active_data" ]; then
+	say active_data "$active_data"
+	say active_wal "$active_wal"
+	[ -n "$active_wal" ] || active_wal=$active_data/member/wal
+	if [ "$active_wal" != "$wal" ] && [ -n "$(ls -A "$active_wal" 2>/dev/null)" ]; then data=$active_data wal=$active_wal; fi
+fi
+say_file active_version "$config/current/version"
 [ ! -d "$data" ] || say data "$(stat -c %U "$data")"
 [ ! -d "$data/member" ] || say leftover yes
 for segment in "$wal"/*.wal; do
@@ -48,6 +61,15 @@ if [ "${pid:-0}" -eq 0 ]; then
 		say listening "$port ${owner:-0} $(cat "/proc/${owner:-0}/comm" 2>/dev/null || :)"
 	done
 fi
+say_trust() { # WORD REVISION CERTIFICATES
+	say_file "$1_client_bundle" "$config/revisions/$2/client-ca.pem"
+	say_file "$1_peer_bundle" "$config/revisions/$2/peer-ca.pem"
+	say_file "$1_server" "$config/certificates/$3/server.pem"
+	say_file "$1_peer" "$config/certificates/$3/peer.pem"
+}
+running=$( { tr '\0' '\n' <"/proc/${pid:-0}/environ" | sed -n 's/^MEMBER_REVISION=//p'; } 2>/dev/null || :)
+if [ -n "$running" ]; then say_trust loaded "$running" current; fi
+if [ -n "$staged_revision" ]; then say_trust staged "$staged_revision" "$staged_certificates"; fi
 if [ "$depth" = deep ]; then
 	whole "$install/v$version" && say binaries whole || say binaries damaged
 	for directory in "$config"/revisions/* "$config"/certificates/*; do
@@ -62,5 +84,7 @@ if [ "$depth" != facts ] && [ "${pid:-0}" -gt 0 ] && [ -x "$bin/etcdctl" ]; then
 	}
 	say status "$(control endpoint status || :)"
 	say members "$(control member list || :)"
-	say health "$(control endpoint health || :)"
+	health=$(control endpoint health || :)
+	say health "$health"
+	case $(printf %s "$health" | base64 -d) in *'"health":true'*) ;; *) say alarms "$(control alarm list || :)" ;; esac
 fi

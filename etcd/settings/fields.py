@@ -148,6 +148,14 @@ ClusterName = Annotated[
         "It becomes part of resource names.",
     ),
 ]
+MemberId = Annotated[
+    str,
+    matching(
+        r"[0-9a-f]{1,16}",
+        "a member id as etcd prints it: up to 16 lower-case hexadecimal digits, in quotes",
+        "Without quotes YAML may read it as a number.",
+    ),
+]
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 sum: 64 lower-case hexadecimal digits")]
 Country = Annotated[str, matching(r"[A-Z]{2}", "a country code of two capital letters, such as KR")]
 Token = Annotated[str, matching(r"[A-Za-z0-9._:-]{1,128}", "up to 128 letters, digits and the characters . _ : -")]

@@ -22,6 +22,7 @@ from etcd.settings.fields import (
     HostDirectory,
     HttpUrl,
     LocalPath,
+    MemberId,
     OptionValue,
     Port,
     PublicPem,
@@ -54,6 +55,7 @@ __all__ = [
     "NodeSsh",
     "Paths",
     "Settings",
+    "Snapshots",
     "Ssh",
     "Subject",
 ]
@@ -71,6 +73,10 @@ class Node(Part):
     etcd: Options = Field(default_factory=dict, description="etcd options that differ from `etcd` on this node.")
     architecture: Architecture | None = Field(
         default=None, description="`amd64` or `arm64`; without it, what the host itself says."
+    )
+    replaces: MemberId | None = Field(
+        default=None,
+        description="Id of the dead member whose place an empty one may take, after its disk was lost.",
     )
 
 
@@ -183,6 +189,17 @@ class Client(Part):
     extra_names: tuple[AlternativeName, ...] = Field(default=(), description="Its IP addresses and DNS names.")
 
 
+class Snapshots(Part):
+    """The snapshot that is saved on the leader's host before a version changes."""
+
+    before_upgrade: Flag = Field(default=True, description="Save one before the first restart on another version.")
+    dir: HostDirectory = Field(default="/var/lib/etcd-snapshots", description="Where they are kept, on the host.")
+    keep: Annotated[int, whole(1, 100)] = Field(default=3, description="How many of them stay.")
+    reserve_megabytes: Annotated[int, whole(0, 1000000, "MiB")] = Field(
+        default=100, description="How much space must stay free beside a new one, in MiB."
+    )
+
+
 class Deadlines(Part):
     """After how many seconds something counts as failed."""
 
@@ -232,6 +249,7 @@ class Settings(Part):
         description="Client certificates, by name; default one, `admin`.",
     )
     deadlines: Deadlines = Field(default_factory=Deadlines, description="After how long something counts as failed.")
+    snapshots: Snapshots = Field(default_factory=Snapshots, description="Snapshots before an upgrade.")
     protect_cluster: Flag = Field(
         default=True, description="Refuse `destroy`, and a removal that would leave no quorum."
     )

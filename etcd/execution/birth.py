@@ -1,0 +1,79 @@
+"""Starting members: of a new cluster, and of one that has its data."""
+
+import os
+import secrets
+from collections.abc import Iterable
+
+from etcd.errors import ClusterError
+from etcd.execution.hands import CRASH_VARIABLE, Hands, crash_point
+from etcd.planning import Attempt, StartExisting, StartNew, SwitchCertificates, born_text
+from etcd.render import bootstrap_environment
+
+
+async def start_new(hands: Hands, step: StartNew) -> None:
+    """Announce the attempt on all hosts, start all members at once, and record the birth at the first quorum."""
+    cluster = hands.target.initial_cluster
+    attempt = Attempt(step.attempt or hands.token or f"etcd-{secrets.token_hex(8)}", cluster)
+
+    async def announce(name: str) -> None:
+        layout = hands.member(name).layout
+        arguments = layout.config_dir, layout.data_dir, layout.wal_dir or ""
+        await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+
+    async def start(name: str) -> str:
+        return await hands.start(name, "start", bootstrap_environment("new", cluster, attempt.id))
+
+    await hands.on_each(step.names, announce)
+    crash_point("announced")
+    await hands.on_each(step.names, hands.activate)
+    crash_point("activated")
+    if os.environ.get(CRASH_VARIABLE) == "first-started":
+        await start(step.names[0])
+        crash_point("first-started")
+    before = await hands.on_each(step.names, start)
+    crash_point("started")
+    try:
+        await hands.await_active(before, hands.deadlines.bootstrap)
+    except ClusterError:
+        await hands.on_each(step.names, lambda name: hands.guarded(name, "halt"))
+        raise
+    crash_point("quorum")
+    await record_birth(hands, step.names)
+    crash_point("born")
+
+
+async def start_existing(hands: Hands, step: StartExisting) -> None:
+    """Start members on their data; one whose minor version is to change starts as it is."""
+
+    async def start(name: str) -> str:
+        if not hands.starts_as_is(name):
+            await hands.relocate(name)
+            await hands.activate(name)
+        return await hands.start(name, "restart" if hands.facts[name].is_running else "start")
+
+    before = await hands.on_each(step.names, start)
+    crash_point("started-existing")
+    await hands.await_active(before, hands.deadlines.bootstrap)
+    await hands.on_each(step.names, hands.await_serving)
+
+
+async def record_birth(hands: Hands, names: Iterable[str]) -> None:
+    """Write the born marker of each member, with the ids that it tells itself."""
+
+    async def record(name: str) -> None:
+        status = await hands.etcdctl(name).status()
+        text = born_text(status.cluster_id, status.member_id)
+        await hands.guarded(name, "born", hands.member(name).layout.config_dir, stdin=text)
+
+    await hands.on_each(names, record)
+
+
+async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
+    """Switch each node's link to the staged leafs."""
+
+    async def switch(name: str) -> None:
+        certificates = hands.target.members[name].certificates
+        await hands.guarded(name, "certificates", hands.member(name).layout.config_dir, certificates)
+
+    await hands.on_each(step.names, switch)
+    crash_point("certificates-switched")

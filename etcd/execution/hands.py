@@ -1,0 +1,206 @@
+"""What every step is made of: a guarded script on a host, a start that is waited for, an answer from etcd."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from etcd import scripts
+from etcd.errors import ClusterError, Problem
+from etcd.etcdctl import Etcdctl
+from etcd.lease import Lease
+from etcd.member import Member
+from etcd.observation import HostFacts, observe
+from etcd.planning import Target
+from etcd.planning.versions import minor
+from etcd.ssh import Session
+
+# The guard in front of each script waits up to 120 s for another run's step to end.
+_GUARD_SECONDS = 130
+_ENDED = 3
+_POLL_SECONDS = 0.2
+CRASH_VARIABLE = "ETCD_CLUSTER_CRASH_AT"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long a step may take, in seconds."""
+
+    command: int
+    bootstrap: int
+    member_start: int
+    catch_up: int
+    shutdown: int
+    clock_wait: int
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Where snapshots are saved before an upgrade, how many stay, and how much space must stay free (MiB)."""
+
+    directory: str
+    keep: int
+    reserve_megabytes: int
+
+
+def crash_point(name: str) -> None:
+    """End the process at once where a test asks for it by name, as a power cut would."""
+    if os.environ.get(CRASH_VARIABLE) == name:
+        os._exit(137)
+
+
+@dataclass
+class Hands:
+    """The hosts of one cluster while the lease is held, and what was seen of them before this step."""
+
+    sessions: Mapping[str, Session]
+    target: Target
+    lease: Lease
+    deadlines: Deadlines
+    snapshots: Snapshots | None
+    say: Callable[[str], Awaitable[None]]
+    token: str | None
+    facts: Mapping[str, HostFacts] = field(default_factory=dict)
+
+    def member(self, name: str) -> Member:
+        """Return the member of a wanted or a leaving node."""
+        wanted = self.target.members.get(name)
+        return wanted.member if wanted else self.target.leaving[name]
+
+    def etcdctl(self, name: str, seconds: int | None = None) -> Etcdctl:
+        """Return `etcdctl` on a node."""
+        return Etcdctl(self.sessions[name], self.member(name), seconds or self.deadlines.command)
+
+    @property
+    def serving(self) -> dict[str, HostFacts]:
+        """The nodes whose member gave a linearizable answer before this step."""
+        return {name: seen for name, seen in self.facts.items() if seen.healthy and seen.status}
+
+    def leader(self, without: str | None = None) -> Etcdctl:
+        """Return `etcdctl` on the leader's node, which judges best what is safe; else on any that serves."""
+        ordered = sorted(
+            (name for name in self.serving if name != without),
+            key=lambda name: (not self.leads(name), name not in self.target.members, name),
+        )
+        if not ordered:
+            raise ClusterError.of("cluster", "no member serves by now", "Run `pulumi up` again")
+        return self.etcdctl(ordered[0])
+
+    def leads(self, name: str) -> bool:
+        """Return whether a node's member led before this step."""
+        status = self.facts[name].status
+        return status is not None and status.member_id == status.leader_id
+
+    async def guarded(self, name: str, script: str, *arguments: str, stdin: str = "", seconds: int = 0) -> str:
+        """Run a changing script on a node, if the lease is still held; return what it prints."""
+        self.lease.check()
+        result = await self.sessions[name].run(
+            scripts.guarded(script),
+            self.lease.holder,
+            *arguments,
+            stdin=stdin.encode(),
+            seconds=(seconds or self.deadlines.command) + _GUARD_SECONDS,
+        )
+        return result.stdout
+
+    async def on_each(self, names: Iterable[str], action: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+        """Run an action on several nodes at once; every problem is told, not only the first."""
+        listed = list(names)
+        results = await asyncio.gather(*(action(name) for name in listed), return_exceptions=True)
+        problems: list[Problem] = []
+        done: dict[str, T] = {}
+        for name, result in zip(listed, results, strict=True):
+            if isinstance(result, ClusterError):
+                problems += result.problems
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                done[name] = result
+        if problems:
+            raise ClusterError(*problems)
+        return done
+
+    def starts_as_is(self, name: str) -> bool:
+        """Return whether a stopped member must start on the revision it has, since another minor is a step of its own."""
+        active = self.facts[name].active_version
+        return bool(active) and minor(active) != minor(self.member(name).version)
+
+    async def activate(self, name: str, revision: str | None = None) -> str:
+        """Make a staged revision what the next start uses, and return the name of the one before."""
+        target = self.target.members[name]
+        layout = target.member.layout
+        output = await self.guarded(
+            name,
+            "activate",
+            layout.config_dir,
+            revision or target.revision,
+            target.certificates,
+            layout.bin_dir,
+            layout.install_dir,
+            layout.data_dir,
+            layout.wal_dir or "",
+            target.member.user,
+            target.member.group,
+        )
+        return output.partition("previous=")[2].strip()
+
+    async def start(self, name: str, verb: str, environment: str = "") -> str:
+        """Ask systemd for a (re)start and return the invocation that ran before."""
+        config = self.member(name).layout.config_dir
+        return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
+
+    async def relocate(self, name: str) -> None:
+        """Stop the member and move its data, when the directories that are wanted are not those in use."""
+        seen, layout = self.facts[name], self.member(name).layout
+        wanted = (layout.data_dir, layout.wal_dir or "")
+        if not seen.active_data or (seen.active_data, seen.active_wal) == wanted:
+            return
+        await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
+        member = self.member(name)
+        arguments = layout.config_dir, seen.active_data, seen.active_wal, *wanted, member.user, member.group
+        await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
+
+    async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
+        """Wait until each member is active again; at the first that ended, stop waiting for the others."""
+        waits = {asyncio.create_task(self._await_one(name, before[name], seconds)) for name in before}
+        problems: list[Problem] = []
+        try:
+            for wait in asyncio.as_completed(waits):
+                if problem := await wait:
+                    problems.append(problem)
+                    break
+        finally:
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if problems:
+            raise ClusterError(*problems)
+
+    async def _await_one(self, name: str, invocation: str, seconds: int) -> Problem | None:
+        result = await self.sessions[name].run(
+            scripts.script("wait"), str(seconds), invocation, seconds=seconds + 30, check=False
+        )
+        if result.status == 0:
+            return None
+        words = result.stdout.strip() or result.stderr.strip() or "the journal has no error"
+        what = "etcd ended at its start" if result.status == _ENDED else f"etcd was not ready within {seconds} s"
+        return Problem(name, f"{what}. Its last words:\n{words}\n", "Correct the cause and run `pulumi up` again")
+
+    async def await_serving(self, name: str) -> None:
+        """Wait until a member gives a linearizable answer and has applied what the leader had before this step."""
+        goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
+        deadline = asyncio.get_running_loop().time() + self.deadlines.member_start
+        while True:
+            seen = await observe(self.sessions[name], self.member(name), "member", self.deadlines.command)
+            if seen.healthy and seen.status and seen.status.raft_applied_index >= goal:
+                return
+            if asyncio.get_running_loop().time() > deadline:
+                raise ClusterError.of(
+                    name,
+                    f"it started, but did not serve and catch up within {self.deadlines.member_start} s",
+                    f"Look at `journalctl -u etcd` on {name}",
+                )
+            await asyncio.sleep(_POLL_SECONDS)

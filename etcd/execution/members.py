@@ -1,0 +1,86 @@
+"""Changing who is a member, through the leader: it judges best what is safe."""
+
+import asyncio
+
+from etcd.errors import ClusterError
+from etcd.execution.hands import Hands, crash_point
+from etcd.execution.restart import hand_over
+from etcd.member import initial_cluster
+from etcd.planning import AddLearner, Promote, RemoveMember, Retire, StartJoin, UpdatePeerUrl
+from etcd.render import bootstrap_environment
+
+_PROMOTE_PAUSE_SECONDS = 0.5
+
+
+async def remove_member(hands: Hands, step: RemoveMember) -> None:
+    """Remove a member from the list, then stop it and rename its data, if its host is known and answers."""
+    if step.leads and step.host:
+        await hand_over(hands, step.host)
+    crash_point("before-remove")
+    await hands.leader(without=step.host if step.leads else None).run("member", "remove", step.member_id)
+    crash_point("removed")
+    if step.host and step.host in hands.sessions:
+        await set_aside(hands, step.host)
+    crash_point("set-aside")
+
+
+async def retire(hands: Hands, step: Retire) -> None:
+    """Set aside what a removed member left on its host."""
+    await set_aside(hands, step.name)
+
+
+async def set_aside(hands: Hands, name: str) -> None:
+    """Stop and disable the member, rename its data inside its directories, and forget its markers."""
+    seen, layout = hands.facts[name], hands.member(name).layout
+    data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.wal_dir or "")
+    await hands.guarded(name, "retire", layout.config_dir, data, wal, seconds=hands.deadlines.shutdown)
+
+
+async def update_peer_url(hands: Hands, step: UpdatePeerUrl) -> None:
+    """Tell the cluster a member's new peer URL; the member itself starts with it afterwards."""
+    url = hands.member(step.name).peer_url
+    await hands.leader().run("member", "update", step.member_id, f"--peer-urls={url}")
+    crash_point("peer-url-updated")
+
+
+async def add_learner(hands: Hands, step: AddLearner) -> None:
+    """Add a learner to the list."""
+    url = hands.member(step.name).peer_url
+    await hands.leader().run("member", "add", step.name, "--learner", f"--peer-urls={url}")
+    crash_point("learner-added")
+
+
+async def start_join(hands: Hands, step: StartJoin) -> None:
+    """Start a listed member for the first time; what another member left in its directories is set aside."""
+    name, seen = step.name, hands.facts[step.name]
+    if seen.has_wal or seen.leftover or seen.born or seen.is_running:
+        await set_aside(hands, name)
+    members = await hands.leader().members()
+    peer_urls = {entry.name: entry.peer_urls[0] for entry in members if entry.name and entry.peer_urls}
+    peer_urls[name] = hands.member(name).peer_url
+    environment = bootstrap_environment("existing", initial_cluster(peer_urls), "")
+    await hands.activate(name)
+    crash_point("join-activated")
+    before = {name: await hands.start(name, "start", environment)}
+    crash_point("join-started")
+    await hands.await_active(before, hands.deadlines.member_start)
+
+
+async def promote(hands: Hands, step: Promote) -> None:
+    """Promote a learner; etcd refuses until it has applied 90 % of what the leader has, so it is asked again."""
+    deadline = asyncio.get_running_loop().time() + hands.deadlines.catch_up
+    while True:
+        result = await hands.leader(without=step.name).run("member", "promote", step.member_id, check=False)
+        if result.status == 0:
+            crash_point("promoted")
+            return
+        words = (result.stderr.strip() or result.stdout.strip()).splitlines()
+        reason = words[-1] if words else "no reason given"
+        catching_up = "in sync with leader" in reason or "unhealthy cluster" in reason
+        if not catching_up or asyncio.get_running_loop().time() > deadline:
+            raise ClusterError.of(
+                step.name,
+                f"it could not be promoted within {hands.deadlines.catch_up} s ({reason})",
+                f"Look at `journalctl -u etcd` on {step.name}; the next `pulumi up` goes on from here",
+            )
+        await asyncio.sleep(_PROMOTE_PAUSE_SECONDS)

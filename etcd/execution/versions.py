@@ -1,0 +1,82 @@
+"""What comes before the first restart on another version: checks, a snapshot, an online downgrade."""
+
+import asyncio
+
+from etcd.errors import ClusterError
+from etcd.execution.hands import Hands, crash_point
+from etcd.planning import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot
+
+_POLL_SECONDS = 0.5
+
+
+async def check_v2_store(hands: Hands, step: CheckV2Store) -> None:
+    """Run `etcdutl check v2store` of the running version on each member's data."""
+
+    async def check(name: str) -> None:
+        seen, member = hands.facts[name], hands.member(name)
+        layout = member.layout
+        version = seen.active_version or member.version
+        data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.wal_dir or "")
+        arguments = [f"{layout.version_dir(version)}/etcdutl", "check", "v2store", f"--data-dir={data}"]
+        if wal:
+            arguments.append(f"--wal-dir={wal}")
+        result = await hands.sessions[name].run(
+            'exec "$@" 2>&1', *arguments, seconds=hands.deadlines.command, check=False
+        )
+        if result.status != 0:
+            words = result.stdout.strip().splitlines()
+            raise ClusterError.of(
+                name,
+                f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
+                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys; see etcd's 3.6 upgrade page",
+            )
+
+    await hands.on_each(step.names, check)
+
+
+async def save_snapshot(hands: Hands, step: SaveSnapshot) -> None:
+    """Save a snapshot on the leader's host, verified, and drop the oldest beyond those to keep."""
+    if hands.snapshots is None:
+        return
+    name, status = step.name, hands.facts[step.name].status
+    size = status.db_size if status else 0
+    layout = hands.member(name).layout
+    output = await hands.guarded(
+        name,
+        "snapshot",
+        layout.config_dir,
+        layout.bin_dir,
+        hands.member(name).local_url,
+        hands.snapshots.directory,
+        str(hands.snapshots.keep),
+        str(size // 1024 + hands.snapshots.reserve_megabytes * 1024),
+        seconds=hands.deadlines.catch_up,
+    )
+    await hands.say(f"Saved a snapshot on {name}: {output.strip()}")
+    crash_point("snapshot-saved")
+
+
+async def enable_downgrade(hands: Hands, step: EnableDowngrade) -> None:
+    """Ask for the downgrade and wait until every member's storage version is down."""
+    etcdctl = hands.leader()
+    await etcdctl.run("downgrade", "validate", step.minor)
+    await etcdctl.run("downgrade", "enable", step.minor)
+    crash_point("downgrade-enabled")
+    deadline = asyncio.get_running_loop().time() + hands.deadlines.member_start
+    while True:
+        statuses = await hands.on_each(hands.serving, lambda name: hands.etcdctl(name).status())
+        waiting = [name for name, status in statuses.items() if not status.storage_version.startswith(f"{step.minor}.")]
+        if not waiting:
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            raise ClusterError.of(
+                waiting[0],
+                f"its storage version is not {step.minor} after {hands.deadlines.member_start} s",
+                "Look at `journalctl -u etcd` on it; `etcdctl downgrade cancel` takes the downgrade back",
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def cancel_downgrade(hands: Hands, step: CancelDowngrade) -> None:
+    """Take a downgrade back."""
+    await hands.leader().run("downgrade", "cancel")

@@ -1,0 +1,121 @@
+"""What to do next with a cluster: a pure function of what was observed and what is wanted."""
+
+from collections.abc import Callable
+
+from etcd.errors import Problem
+from etcd.observation import HostFacts
+from etcd.planning import membership, rolling, versions
+from etcd.planning.birth import plan_silent, refuse_foreign_data
+from etcd.planning.situation import Situation
+from etcd.planning.steps import (
+    AddLearner,
+    CancelDowngrade,
+    CheckV2Store,
+    EnableDowngrade,
+    Plan,
+    Promote,
+    RecordBirth,
+    RemoveMember,
+    Restart,
+    Retire,
+    SaveSnapshot,
+    StartExisting,
+    StartJoin,
+    StartNew,
+    Step,
+    SwitchCertificates,
+    UpdatePeerUrl,
+)
+from etcd.planning.target import (
+    Attempt,
+    Observed,
+    Refusal,
+    Target,
+    TargetMember,
+    born_cluster,
+    born_text,
+    quorum,
+)
+
+__all__ = [
+    "AddLearner",
+    "Attempt",
+    "CancelDowngrade",
+    "CheckV2Store",
+    "EnableDowngrade",
+    "Observed",
+    "Plan",
+    "Promote",
+    "RecordBirth",
+    "Refusal",
+    "RemoveMember",
+    "Restart",
+    "Retire",
+    "SaveSnapshot",
+    "StartExisting",
+    "StartJoin",
+    "StartNew",
+    "Step",
+    "SwitchCertificates",
+    "Target",
+    "TargetMember",
+    "UpdatePeerUrl",
+    "born_cluster",
+    "born_text",
+    "plan",
+    "quorum",
+]
+
+_STAGES: tuple[Callable[[Situation], list[Step]], ...] = (
+    membership.drop,
+    membership.repair,
+    membership.add,
+    membership.remove,
+    rolling.certificates,
+    rolling.restarts,
+)
+
+
+def plan(
+    observed: Observed, target: Target, alive: frozenset[str] = frozenset(), done: frozenset[Step] = frozenset()
+) -> Plan:
+    """Return the steps that are due now; raises `Refusal` for what cannot be done safely.
+
+    `alive` are the ids of listed members that answer although no observed host runs them; `done` are the steps that
+    this run has taken. Only the first step is safe for certain: who executes it looks again before the next.
+    """
+    facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
+    down = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, Problem)}
+    staying = {name: seen for name, seen in facts.items() if name in target.members}
+    refuse_foreign_data(staying, target)
+    now = Situation(facts, down, target, alive, done)
+    if not now.serving:
+        return plan_silent(staying, {name: down[name] for name in down if name in target.members}, target)
+    return _plan_serving(now)
+
+
+def _plan_serving(now: Situation) -> Plan:
+    """Plan stage by stage; what a later stage refuses counts only when no earlier one has anything to do."""
+    corrupt = {member for member, kind in now.alarms if kind == "CORRUPT"}
+    wanted = {entry.member_id: name for name, entry in now.by_url.items()}
+    if standing := sorted(corrupt & set(wanted)):
+        raise Refusal(
+            *(
+                Problem(
+                    wanted[member],
+                    "its data is corrupt (alarm CORRUPT), so nothing else is changed",
+                    f"Take {wanted[member]} out of `nodes`, run `pulumi up`, then add it again with an empty disk",
+                )
+                for member in standing
+            )
+        )
+    versions.refuse_mixed(now)
+    steps: list[Step] = []
+    for stage in _STAGES:
+        try:
+            steps += stage(now)
+        except Refusal:
+            if not steps:
+                raise
+            break
+    return Plan(tuple(steps), tuple(str(problem) for problem in now.down.values()))

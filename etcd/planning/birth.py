@@ -1,0 +1,118 @@
+"""The plan for a cluster of which no member serves: never born, interrupted at birth, or stopped."""
+
+from collections.abc import Mapping
+
+from etcd.errors import Problem
+from etcd.observation import HostFacts
+from etcd.planning.steps import Plan, StartExisting, StartNew, Step, SwitchCertificates
+from etcd.planning.target import Attempt, Refusal, Target, born_cluster, quorum
+from etcd.ssh import as_text
+
+
+def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
+    """Refuse hosts whose data or markers belong to different clusters."""
+    ids: dict[str, list[str]] = {}
+    for name, seen in facts.items():
+        known = {
+            seen.wal.cluster_id if seen.wal else "",
+            seen.status.cluster_id if seen.status else "",
+            born_cluster(seen.born or ""),
+        }
+        for cluster_id in sorted(known - {""}):
+            ids.setdefault(cluster_id, []).append(name)
+    if target.cluster_id:
+        ids.setdefault(target.cluster_id, [])
+    if len(ids) < 2:
+        return
+    ours = target.cluster_id or max(ids, key=lambda cluster_id: len(ids[cluster_id]))
+    raise Refusal(
+        *(
+            Problem(
+                name,
+                f"its data directory holds data of cluster {cluster_id}, not of this cluster ({ours})",
+                "Check the node's address and disks; to give the data up, move it away on the host",
+            )
+            for cluster_id, names in ids.items()
+            if cluster_id != ours
+            for name in names
+        )
+    )
+
+
+def plan_silent(facts: Mapping[str, HostFacts], down: Mapping[str, Problem], target: Target) -> Plan:
+    """Return the plan; `new` only if all hosts answer and nothing tells of a cluster that was born."""
+    born = target.cluster_id is not None or any(seen.born for seen in facts.values())
+    with_data = sorted(name for name, seen in facts.items() if seen.has_wal)
+    attempts = {seen.attempt for seen in facts.values() if seen.attempt}
+    if not born and down:
+        raise Refusal(*down.values())
+    if not born and (attempts or not with_data):
+        # `leftover` without a WAL: data whose WAL directory is not mounted, or was wiped
+        stray = sorted(name for name, seen in facts.items() if (seen.has_wal or seen.leftover) and not seen.attempt)
+        if stray:
+            raise Refusal(*(_unknown_data(name) for name in stray))
+        return _start_new(facts, target)
+    if not born and (nameless := [name for name in with_data if not facts[name].wal]):
+        raise Refusal(*(_unknown_data(name) for name in nameless))
+    return _start_stopped(facts, down, with_data, born, target)
+
+
+def _start_new(facts: Mapping[str, HostFacts], target: Target) -> Plan:
+    """Begin a bootstrap, or go on with the one that all hosts tell of; another member list starts over."""
+    known = {Attempt.parse(seen.attempt) for seen in facts.values() if seen.attempt}
+    fitting = {attempt for attempt in known if attempt.cluster == target.initial_cluster}
+    same = len(known) == 1 and len(fitting) == 1
+    return Plan((StartNew(tuple(sorted(target.members)), fitting.pop().id if same else None),))
+
+
+def _unknown_data(name: str) -> Problem:
+    return Problem(
+        name,
+        "its data directory holds data of a cluster that this stack does not know",
+        "Move the data away on the host if nobody needs it, or give the node another data_dir",
+    )
+
+
+def _start_stopped(
+    facts: Mapping[str, HostFacts], down: Mapping[str, Problem], with_data: list[str], born: bool, target: Target
+) -> Plan:
+    """Start a cluster that has data and does not serve, if what answers is enough for a quorum."""
+    without = sorted(set(facts) - set(with_data))
+    if without and (not born or len(with_data) < quorum(len(target.members))):
+        raise Refusal(
+            *(
+                Problem(
+                    name,
+                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; "
+                    "the disk was wiped, replaced or is not mounted",
+                    "Mount the disk, or restore the cluster from a snapshot; an empty member never starts by itself",
+                )
+                for name in without
+            )
+        )
+    if len(with_data) < quorum(len(target.members)):
+        raise Refusal(*down.values())
+    stopped = tuple(
+        name
+        for name in with_data
+        if not facts[name].is_running or facts[name].running_revision != target.members[name].revision
+    )
+    warnings = tuple(str(problem) for problem in down.values())
+    if not born:
+        cluster_ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
+        warnings += (f"All hosts hold data of cluster {as_text(sorted(cluster_ids))}; it is resumed",)
+    # A member whose certificate has ended serves nobody; that may be all there is to mend.
+    leafs = stale_leafs(facts, target)
+    steps: list[Step] = [SwitchCertificates(leafs)] if leafs else []
+    return Plan((*steps, StartExisting(stopped or tuple(with_data))), warnings)
+
+
+def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:
+    """Return the running nodes that do not use the leaf certificates that are staged for them."""
+    return tuple(
+        sorted(
+            name
+            for name, seen in facts.items()
+            if seen.is_running and seen.active_certificates != target.members[name].certificates
+        )
+    )

@@ -1,0 +1,169 @@
+"""The stages of a plan that change who is a member: drop the dead, repair, add, remove.
+
+A healthy swap adds before it removes, so that it never has less fault tolerance than before.
+"""
+
+from etcd.errors import Problem
+from etcd.observation import ListedMember
+from etcd.planning.situation import Situation
+from etcd.planning.steps import (
+    AddLearner,
+    Promote,
+    RecordBirth,
+    RemoveMember,
+    Retire,
+    StartExisting,
+    StartJoin,
+    Step,
+    UpdatePeerUrl,
+)
+from etcd.planning.target import Refusal, quorum, refuse
+
+_RESTORE = "Restore the cluster from a snapshot (docs/restore.md), or replace one at a time"
+
+
+def drop(now: Situation) -> list[Step]:
+    """Drop members that are not wanted and do not answer, learners that lost their data, and what they left."""
+    steps: list[Step] = [
+        RemoveMember(entry.member_id, now.label(entry), now.host_of(entry))
+        for entry in now.unwanted
+        if not now.is_alive(entry)
+    ]
+    replaced = _replaced(now)
+    if len(replaced) > 1:
+        raise Refusal(
+            *(
+                Problem(name, f"its member {entry.member_id} is gone, and so is another one", _RESTORE)
+                for name, entry in replaced.items()
+            )
+        )
+    steps += [RemoveMember(entry.member_id, now.label(entry), None) for entry in replaced.values()]
+    steps += [
+        RemoveMember(entry.member_id, name, None)
+        for name, entry in now.by_url.items()
+        if entry.is_learner and entry.name and name in now.facts and not now.facts[name].has_wal
+    ]
+    listed = {entry.member_id for entry in now.listed}
+    for name in now.target.leaving:
+        seen = now.facts.get(name)
+        if seen and (seen.is_running or seen.has_wal) and not (seen.wal and seen.wal.member_id in listed):
+            steps.append(Retire(name))
+    return steps
+
+
+def _replaced(now: Situation) -> dict[str, ListedMember]:
+    """Return the nodes whose old member is dead and may be removed: a new host, or a wiped disk that is confirmed."""
+    replaced: dict[str, ListedMember] = {}
+    for name, entry in now.moved.items():
+        seen = now.facts.get(name)
+        if seen is None:
+            continue
+        if seen.has_wal and seen.wal and seen.wal.member_id == entry.member_id:
+            continue
+        if now.is_alive(entry):
+            raise refuse(
+                name,
+                f"its address is new and has no data, but the old member {entry.member_id} still answers at "
+                f"{', '.join(entry.peer_urls)}",
+                "To move a node, take its data along; to replace it, switch the old host off first",
+            )
+        replaced[name] = entry
+    for name, entry in now.by_url.items():
+        seen = now.facts.get(name)
+        if seen is None or seen.has_wal or entry.is_learner or not entry.name:
+            continue
+        if now.target.members[name].replaces != entry.member_id:
+            raise refuse(
+                name,
+                f"it is member {entry.member_id}, but its disk has no data; the disk was wiped, replaced or is not "
+                "mounted",
+                f"Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: \"{entry.member_id}\"` "
+                "that an empty member takes its place",
+            )
+        replaced[name] = entry
+    return replaced
+
+
+def repair(now: Situation) -> list[Step]:
+    """Start what is stopped, tell new addresses, and go on with a join that was begun."""
+    steps: list[Step] = []
+    for name, entry in now.moved.items():
+        if name in now.facts and now.facts[name].has_wal:
+            steps.append(UpdatePeerUrl(name, entry.member_id))
+    stopped: list[str] = []
+    for name, entry in now.by_url.items():
+        seen = now.facts.get(name)
+        if seen is None:
+            continue
+        own_data = seen.wal is not None and seen.wal.member_id == entry.member_id
+        if seen.has_wal and not own_data and entry.name:
+            raise refuse(
+                name,
+                f"its disk holds the data of another member ({seen.wal.member_id if seen.wal else 'unknown'}), not of "
+                f"{entry.member_id}",
+                "Check which disk is mounted on which host",
+            )
+        if not own_data and not entry.name:
+            steps.append(StartJoin(name))
+        elif not seen.is_running:
+            stopped.append(name)
+    if stopped:
+        steps.append(StartExisting(tuple(sorted(stopped))))
+    for name, entry in now.by_url.items():
+        if entry.is_learner and name in now.down:
+            raise Refusal(now.down[name])
+        if entry.is_learner and not any(isinstance(step, StartJoin) and step.name == name for step in steps):
+            steps.append(Promote(name, entry.member_id))
+    unrecorded = tuple(sorted(name for name in now.serving if name in now.target.members and not now.facts[name].born))
+    if unrecorded:
+        steps.append(RecordBirth(unrecorded))
+    return steps
+
+
+def add(now: Situation) -> list[Step]:
+    """Add the wanted nodes that are no members, one learner at a time."""
+    if not now.missing:
+        return []
+    if unreachable := [now.down[name] for name in now.missing if name in now.down]:
+        raise Refusal(*unreachable)
+    if now.alarms:
+        raise refuse(
+            "cluster",
+            f"the alarm {sorted(kind for _, kind in now.alarms)[0]} is raised, so no member can be added",
+            "Compact, defragment and disarm the alarm first; to raise the quota, change only that setting",
+        )
+    needed = quorum(len(now.voters) + 1)
+    if now.healthy_voters() < needed:
+        raise refuse(
+            now.missing[0],
+            f"{now.healthy_voters()} of {len(now.voters)} voters answer, and etcd adds a member only while {needed} do",
+            "Repair or take out the members that do not answer first",
+        )
+    steps: list[Step] = []
+    for name in sorted(now.missing):
+        steps += [AddLearner(name), StartJoin(name), Promote(name, "")]
+    return steps
+
+
+def remove(now: Situation) -> list[Step]:
+    """Remove the members that are not wanted and answer, the leader last."""
+    going = sorted(
+        (entry for entry in now.unwanted if now.is_alive(entry)),
+        key=lambda entry: (not entry.is_learner, entry.member_id == now.leader_id, now.label(entry)),
+    )
+    if not going or now.missing:
+        return []
+    first = going[0]
+    if not first.is_learner:
+        staying = len(now.voters) - 1
+        healthy = now.healthy_voters(without=[first.member_id])
+        if healthy < quorum(staying):
+            raise refuse(
+                now.label(first),
+                f"without it {healthy} of {staying} voters would answer, and {quorum(staying)} must",
+                "Repair the members that do not answer first",
+            )
+    return [
+        RemoveMember(entry.member_id, now.label(entry), now.host_of(entry), entry.member_id == now.leader_id)
+        for entry in going
+    ]

@@ -1,0 +1,71 @@
+"""The last stages of a plan: new certificates, then restarts, one at a time and the leader last."""
+
+from etcd.errors import Problem
+from etcd.planning import trust, versions
+from etcd.planning.birth import stale_leafs
+from etcd.planning.situation import Situation
+from etcd.planning.steps import Restart, Step, SwitchCertificates
+from etcd.planning.target import Refusal, quorum
+from etcd.ssh import as_text
+
+
+def certificates(now: Situation) -> list[Step]:
+    """Put staged leafs into use, once every running member's loaded bundle verifies them."""
+    wanted = {name: seen for name, seen in now.facts.items() if name in now.target.members}
+    leafs = stale_leafs(wanted, now.target)
+    if not leafs:
+        return []
+    trust.refuse_unverified(now, leafs)
+    return [SwitchCertificates(leafs)]
+
+
+def restarts(now: Situation) -> list[Step]:
+    """Restart what does not run what is staged for it."""
+    facts = {name: seen for name, seen in now.facts.items() if name in now.target.members}
+    stale = [
+        name
+        for name, seen in facts.items()
+        if seen.is_running and seen.running_revision != now.target.members[name].revision
+    ]
+    if not stale:
+        return []
+    down = {name: problem for name, problem in now.down.items() if name in now.target.members}
+    if down:
+        raise Refusal(
+            *(
+                Problem(
+                    problem.where,
+                    f"{problem.what}, and {as_text(sorted(stale))} must restart for the changed settings",
+                    "Repair that host first, or take the change back",
+                )
+                for problem in down.values()
+            )
+        )
+    stale = _allowed(now, stale)
+    trust.refuse_narrow(now, stale)
+    ordered = sorted(stale, key=lambda name: (name in now.serving, now.leads(name), name))
+    return [*versions.before_restarts(now), *(Restart(name, now.leads(name)) for name in ordered)]
+
+
+def _allowed(now: Situation, stale: list[str]) -> list[str]:
+    """Return which stale members may restart while some do not serve: these first."""
+    voters = len(now.voters)
+    sick = sorted(
+        name
+        for name, seen in now.facts.items()
+        if name in now.target.members and seen.is_running and name not in now.serving
+    )
+    if not sick or not set(stale) - set(sick) or voters - len(sick) - 1 >= quorum(voters):
+        return stale
+    if first := [name for name in stale if name in sick]:
+        return first
+    raise Refusal(
+        *(
+            Problem(
+                name,
+                f"it does not serve, so no other member may restart (quorum of {voters} is {quorum(voters)})",
+                "Look at `journalctl -u etcd` on it and repair it first",
+            )
+            for name in sick
+        )
+    )

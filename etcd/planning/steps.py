@@ -1,0 +1,192 @@
+"""The steps of a plan; each says in words what it does, and can be taken again after an interruption."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class StartNew:
+    """Start all members of a cluster that was never born; with `attempt`, the one that is under way already."""
+
+    names: tuple[str, ...]
+    attempt: str | None
+
+    def __str__(self) -> str:
+        verb = "go on with" if self.attempt else "start"
+        return f"{verb} a new cluster of {', '.join(self.names)}"
+
+
+@dataclass(frozen=True)
+class StartExisting:
+    """Start members that have their data and do not run."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"start {', '.join(self.names)} on the data that is there"
+
+
+@dataclass(frozen=True)
+class SwitchCertificates:
+    """Put staged leaf certificates into use; nothing restarts."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"put new certificates into use on {', '.join(self.names)}, without a restart"
+
+
+@dataclass(frozen=True)
+class RecordBirth:
+    """Write the born marker and remove `bootstrap.env` where a member serves."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"record that {', '.join(self.names)} serves"
+
+
+@dataclass(frozen=True)
+class Restart:
+    """Restart one member on its staged revision; the leadership moves away first when it leads."""
+
+    name: str
+    leads: bool
+
+    def __str__(self) -> str:
+        return f"restart {self.name}" + (", which leads, after it has handed over" if self.leads else "")
+
+
+@dataclass(frozen=True)
+class RemoveMember:
+    """Remove a member from the cluster; on its host, if it is known and answers, it is stopped and set aside."""
+
+    member_id: str
+    label: str
+    host: str | None
+    leads: bool = False
+
+    def __str__(self) -> str:
+        return f"remove member {self.label} ({self.member_id})"
+
+
+@dataclass(frozen=True)
+class Retire:
+    """Stop what is left of a removed member on its host, and rename its data."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"set aside what is left of the removed member on {self.name}"
+
+
+@dataclass(frozen=True)
+class UpdatePeerUrl:
+    """Tell the cluster the new address of a member whose host kept its data."""
+
+    name: str
+    member_id: str
+
+    def __str__(self) -> str:
+        return f"tell the cluster the new address of {self.name}"
+
+
+@dataclass(frozen=True)
+class AddLearner:
+    """Add a node to the member list as a learner, which does not vote yet."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"add {self.name} as a learner"
+
+
+@dataclass(frozen=True)
+class StartJoin:
+    """Start a member that is listed and has never run, with an empty data directory."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"start {self.name}, which joins with an empty data directory"
+
+
+@dataclass(frozen=True)
+class Promote:
+    """Wait until a learner has caught up, and make it a voter."""
+
+    name: str
+    member_id: str
+
+    def __str__(self) -> str:
+        return f"promote {self.name} once it has caught up"
+
+
+@dataclass(frozen=True)
+class CheckV2Store:
+    """Check offline data for what 3.6 refuses (`etcdutl check v2store`) before the first member leaves 3.5."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"check on {', '.join(self.names)} that no v2 data is left"
+
+
+@dataclass(frozen=True)
+class SaveSnapshot:
+    """Save a snapshot from the leader before a version changes."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"save a snapshot on {self.name}"
+
+
+@dataclass(frozen=True)
+class EnableDowngrade:
+    """Ask the cluster to bring its storage down to a minor version, and wait until every member has."""
+
+    minor: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"bring the storage version down to {self.minor}, while all members serve"
+
+
+@dataclass(frozen=True)
+class CancelDowngrade:
+    """Take a downgrade back that is under way."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return "cancel the downgrade that is under way"
+
+
+Step = (
+    StartNew
+    | StartExisting
+    | SwitchCertificates
+    | RecordBirth
+    | Restart
+    | RemoveMember
+    | Retire
+    | UpdatePeerUrl
+    | AddLearner
+    | StartJoin
+    | Promote
+    | CheckV2Store
+    | SaveSnapshot
+    | EnableDowngrade
+    | CancelDowngrade
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps that are due, in order, and what the user should know although nothing is refused.
+
+    The first step is safe now; the later ones are a forecast, made anew after each step.
+    """
+
+    steps: tuple[Step, ...]
+    warnings: tuple[str, ...] = ()

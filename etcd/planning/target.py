@@ -1,0 +1,86 @@
+"""What is wanted, and what the planning reads and writes beside the observation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from etcd.errors import ClusterError, Problem
+from etcd.member import Member, initial_cluster
+from etcd.observation import HostFacts
+
+
+@dataclass(frozen=True)
+class TargetMember:
+    """A member as it is wanted: what it reads at its start, and the leaf certificates it uses.
+
+    `replaces` is the id of the dead member whose place it may take although the host is the same (a wiped disk).
+    """
+
+    member: Member
+    revision: str
+    certificates: str
+    replaces: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The cluster as it is wanted.
+
+    `cluster_id` and `known` (member names) are what the stack's state remembers, if anything. `leaving` are the
+    nodes that the state knows and the settings no longer have.
+    """
+
+    members: Mapping[str, TargetMember]
+    cluster_id: str | None = None
+    leaving: Mapping[str, Member] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+    @property
+    def initial_cluster(self) -> str:
+        """The member list of a new cluster."""
+        return initial_cluster({name: target.member.peer_url for name, target in self.members.items()})
+
+
+Observed = Mapping[str, HostFacts | Problem]
+
+
+class Refusal(ClusterError):
+    """What is wanted cannot be done safely."""
+
+
+def refuse(where: str, what: str, action: str) -> Refusal:
+    """Return a refusal of one problem."""
+    return Refusal(Problem(where, what, action))
+
+
+def quorum(voters: int) -> int:
+    """Return how many voters must agree."""
+    return voters // 2 + 1
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A bootstrap that was announced on the hosts: its id, which is the cluster token, and its member list."""
+
+    id: str
+    cluster: str
+
+    def text(self) -> str:
+        """Return the attempt as it is written on each host."""
+        return f"attempt={self.id}\ncluster={self.cluster}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Attempt":
+        """Read an attempt as a host has it."""
+        values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        return cls(values.get("attempt", ""), values.get("cluster", ""))
+
+
+def born_text(cluster_id: str, member_id: str) -> str:
+    """Return the born marker of one member."""
+    return f"cluster={cluster_id}\nmember={member_id}\n"
+
+
+def born_cluster(text: str) -> str:
+    """Return the cluster id that a born marker names."""
+    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return values.get("cluster", "")

@@ -1,0 +1,120 @@
+"""The order of versions: which change of version is possible, and what must come before the first restart."""
+
+from etcd.planning.situation import Situation
+from etcd.planning.steps import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot, Step
+from etcd.planning.target import refuse
+
+Minor = tuple[int, int]
+
+# What the last members of a minor must run at least before a member of the next one may come
+# (etcd's upgrade pages; 3.5.32 is the first whose check covers the WAL, 3.6.11 is what 3.7 asks for).
+_FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6, 11)}
+
+
+def parse(version: str) -> tuple[int, int, int]:
+    """Return a version as numbers; what is not one sorts first."""
+    try:
+        major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
+    except ValueError:
+        return 0, 0, 0
+    return major, minor, patch
+
+
+def minor(version: str) -> Minor:
+    """Return the minor version: `3.6.16` is (3, 6)."""
+    return parse(version)[:2]
+
+
+def text(of: Minor) -> str:
+    """Return a minor version as etcd's commands take it."""
+    return f"{of[0]}.{of[1]}"
+
+
+def wanted(now: Situation) -> str:
+    """Return the version that all members are to run."""
+    return next(iter(now.target.members.values())).member.version
+
+
+def is_changing(now: Situation) -> bool:
+    """Return whether any serving member runs another version than the wanted one."""
+    return any(seen.status.version != wanted(now) for seen in now.serving.values() if seen.status)
+
+
+def refuse_mixed(now: Situation) -> None:
+    """Refuse a version change together with a change of members, unless a dead member is being replaced."""
+    if not is_changing(now):
+        return
+    grows = set(now.target.members) - now.target.known if now.target.known else set(now.missing)
+    shrinks = [now.label(entry) for entry in now.unwanted if now.is_alive(entry)]
+    if grows or shrinks:
+        names = ", ".join(sorted(grows) + shrinks)
+        raise refuse(
+            "version",
+            f"it changes to {wanted(now)} together with the members ({names})",
+            "Do one after the other, each with an `up` of its own",
+        )
+
+
+def before_restarts(now: Situation) -> list[Step]:
+    """Return what must be done before the first member restarts on another version; refuses impossible changes."""
+    versions = sorted({seen.status.version for seen in now.serving.values() if seen.status}, key=parse)
+    if not is_changing(now):
+        return _cancelled(now)
+    to = wanted(now)
+    low, high = minor(versions[0]), minor(versions[-1])
+    goal = minor(to)
+    if now.alarms:
+        raise refuse(
+            "version",
+            f"the alarm {sorted(kind for _, kind in now.alarms)[0]} is raised, so the version stays",
+            "Clear the alarm first",
+        )
+    steps: list[Step] = []
+    if goal > (low[0], low[1] + 1):
+        raise refuse(
+            "version",
+            f"{to} is more than one minor above {versions[0]}",
+            f"Upgrade to the newest {low[0]}.{low[1] + 1} first",
+        )
+    if goal == (low[0], low[1] + 1):
+        _refuse_old_base(goal, versions[0], to)
+        steps += _cancelled(now)
+        if goal == (3, 6) and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
+            steps.append(CheckV2Store(tuple(sorted(now.serving))))
+    if goal < low:
+        steps += _downgrade(now, goal, low, to)
+    started = to in versions
+    teller = now.leader or next(iter(now.serving))
+    if not started and not any(isinstance(step, SaveSnapshot) for step in now.done):
+        steps.append(SaveSnapshot(teller))
+    return steps
+
+
+def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
+    floor = _FLOORS.get(goal)
+    if floor and parse(oldest) < floor:
+        raise refuse(
+            "version",
+            f"{to} needs every member on at least {'.'.join(map(str, floor))}, and one runs {oldest}",
+            f"Upgrade to the newest {oldest.rsplit('.', 1)[0]} first",
+        )
+
+
+def _downgrade(now: Situation, goal: Minor, low: Minor, to: str) -> list[Step]:
+    if goal != (low[0], low[1] - 1):
+        raise refuse("version", f"{to} is more than one minor below {text(low)}", "Go down one minor at a time")
+    storages = [minor(f"{seen.status.storage_version}.0") for seen in now.serving.values() if seen.status]
+    # 3.5 reports no storage version, and its data is 3.5's
+    if any(storage > goal for storage in storages if storage != (0, 0)):
+        return [EnableDowngrade(text(goal), now.leader or next(iter(now.serving)))]
+    return []
+
+
+def _cancelled(now: Situation) -> list[Step]:
+    """Take back a downgrade that is under way, when the wanted version is above it."""
+    goal = minor(wanted(now))
+    for seen in now.serving.values():
+        under_way = seen.status.downgrade_target if seen.status else ""
+        if under_way and minor(under_way if under_way.count(".") == 2 else f"{under_way}.0") < goal:
+            return [CancelDowngrade(now.leader or next(iter(now.serving)))]
+    return []

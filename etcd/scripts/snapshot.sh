@@ -1,0 +1,20 @@
+# snapshot.sh CONFIG BIN ENDPOINT DIRECTORY KEEP KILOBYTES: saves a verified snapshot and prints its path.
+# KILOBYTES must be free before; the oldest snapshots beyond KEEP are removed afterwards.
+config=$1 bin=$2 endpoint=$3 directory=$4 keep=$5 kilobytes=$6
+mkdir -p "$directory"
+chmod 700 "$directory"
+free=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
+if [ "$free" -lt "$kilobytes" ]; then
+	echo "the snapshot before the upgrade needs $kilobytes KiB in $directory, and $free are free; make room, or set snapshots.dir" >&2
+	exit 1
+fi
+file=$directory/etcd-$(date -u +%Y%m%dT%H%M%SZ).db
+trap 'rm -f "$file.part"' EXIT
+"$bin/etcdctl" --endpoints="$endpoint" --cacert="$config/current/client-ca.pem" \
+	--cert="$config/certificates/current/etcdctl.pem" --key="$config/certificates/current/etcdctl-key.pem" \
+	snapshot save "$file.part" >/dev/null 2>"$directory/.error" || { tail -n 1 "$directory/.error" >&2; exit 1; }
+rm -f "$directory/.error"
+"$bin/etcdutl" snapshot status "$file.part" >/dev/null
+mv "$file.part" "$file"
+ls -1 "$directory"/etcd-*.db | sort -r | tail -n "+$((keep + 1))" | while read -r old; do rm -f "$old"; done
+printf '%s\n' "$file"
