@@ -1,0 +1,142 @@
+"""What the health check says, from the answers of etcdctl."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from core_samples import member, member_id
+
+from etcd import health
+from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.etcdctl import Etcdctl
+from etcd.ssh import Address
+
+ADDRESS = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
+MEMBERS = {name: member(name) for name in "abc"}
+ADDRESSES = dict.fromkeys(MEMBERS, ADDRESS)
+
+
+class Answers:
+    """Stands in for the hosts: which answer SSH, and what etcdctl says there."""
+
+    def __init__(self, sick: Sequence[str] = (), unreachable: Sequence[str] = (), leader: str = "b") -> None:
+        self.sick, self.unreachable, self.leader = list(sick), unreachable, leader
+        self.asked: list[str] = []
+        self.rounds = 0
+
+    async def session(self, node: str, _address: Address) -> str:
+        if node in self.unreachable:
+            raise Unreachable(Problem(node, "no way to it", "Check it"))
+        return node
+
+    async def close(self) -> None:
+        """A pool is closed; there is nothing to close here."""
+
+    async def json(self, etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
+        self.asked.append(etcdctl._session)  # type: ignore[arg-type]
+        return self.health() if arguments[-1] == "health" else self.status()
+
+    def health(self) -> Any:
+        self.rounds += 1
+        answers = [
+            {"endpoint": one.client_url, "health": name not in self.sick, "error": "context deadline exceeded"}
+            for name, one in MEMBERS.items()
+        ]
+        if self.rounds >= 3:
+            self.sick.clear()
+        return answers
+
+    def status(self) -> Any:
+        return [
+            {
+                "Endpoint": one.client_url,
+                "Status": {
+                    "header": {"member_id": int(member_id(name), 16), "cluster_id": 1},
+                    "leader": int(member_id(self.leader), 16),
+                    "version": "3.6.16",
+                    "dbSize": 20480,
+                    "raftTerm": 3,
+                    "raftIndex": 17,
+                },
+            }
+            for name, one in MEMBERS.items()
+            if name not in self.sick
+        ]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    given = Answers()
+
+    async def json(etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
+        return await given.json(etcdctl, *arguments, endpoints=endpoints)
+
+    monkeypatch.setattr(health, "Pool", lambda: given)
+    monkeypatch.setattr(Etcdctl, "json", json)
+    return given
+
+
+@pytest.mark.usefixtures("answers")
+def test_every_member_is_told_with_its_id_and_the_leader_among_them() -> None:
+    seen = asyncio.run(health.check(ADDRESSES, MEMBERS, 5))
+    assert [(one.name, one.healthy, one.is_leader) for one in seen] == [
+        ("a", True, False),
+        ("b", True, True),
+        ("c", True, False),
+    ]
+    assert seen[0] == health.MemberHealth(
+        "a", member_id("a"), "https://192.0.2.1:2379", True, "3.6.16", 20480, False, False, 3, 17
+    )
+    outputs = health.summary(seen)
+    assert outputs["leader"] == {"name": "b", "endpoint": "https://192.0.2.2:2379"}
+    assert outputs["version"] == "3.6.16" and outputs["healthy"] is True
+    assert outputs["members"][0]["id"] == member_id("a"), "an id is text: a number would lose its last digits"
+
+
+def test_a_member_without_an_answer_is_a_value_with_its_error(answers: Answers) -> None:
+    answers.sick = ["c"]
+    seen = asyncio.run(health.check(ADDRESSES, MEMBERS, 5))
+    assert seen[2] == health.MemberHealth(
+        "c", "", "https://192.0.2.3:2379", healthy=False, error="context deadline exceeded"
+    )
+    assert health.summary(seen)["healthy"] is False
+
+
+def test_without_a_leader_the_output_names_none() -> None:
+    outputs = health.summary([health.MemberHealth("a", "", "https://192.0.2.1:2379", healthy=False)])
+    assert outputs["leader"] == {"name": "", "endpoint": ""} and outputs["version"] == ""
+
+
+def test_two_versions_at_once_are_both_told() -> None:
+    seen = [health.MemberHealth(name, "", "", True, version) for name, version in (("a", "3.6.16"), ("b", "3.6.14"))]
+    assert health.summary(seen)["version"] == "3.6.14 and 3.6.16"
+
+
+def test_the_next_host_is_asked_where_one_cannot_be_reached(answers: Answers) -> None:
+    answers.unreachable = ["a"]
+    asyncio.run(health.check(ADDRESSES, MEMBERS, 5))
+    assert set(answers.asked) == {"b"}
+
+
+def test_with_no_host_to_ask_from_all_are_named(answers: Answers) -> None:
+    answers.unreachable = "abc"
+    with pytest.raises(ClusterError) as error:
+        asyncio.run(health.check(ADDRESSES, MEMBERS, 5))
+    assert [problem.where for problem in error.value.problems] == ["a", "b", "c"]
+
+
+def test_the_check_waits_until_all_members_answer(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_PAUSE_SECONDS", 0)
+    answers.sick = ["c"]
+    seen = asyncio.run(health.wait(ADDRESSES, MEMBERS, 5))
+    assert all(one.healthy for one in seen) and answers.rounds == 4
+
+
+def test_members_that_never_answer_are_named_at_the_deadline(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_PAUSE_SECONDS", 0)
+    answers.rounds, answers.sick = -1000, ["b", "c"]
+    with pytest.raises(ClusterError) as error:
+        asyncio.run(health.wait(ADDRESSES, MEMBERS, 0))
+    assert [problem.where for problem in error.value.problems] == ["b", "c"]
+    assert "gives no linearizable answer after 0 s (context deadline exceeded)" in str(error.value)

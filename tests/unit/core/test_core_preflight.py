@@ -1,0 +1,153 @@
+"""What must be true of a host before anything is changed on it: one test for each finding."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core_samples import empty, member, stopped
+
+from etcd import preflight
+from etcd.observation import HostFacts, Stamp
+from etcd.preflight import Expectation
+
+SUMS = {"amd64": "a" * 64, "arm64": "b" * 64}
+
+
+def problems(seen: HostFacts, architecture: str | None = None, owner: str | None = None, **expected: Any) -> list[str]:
+    """Return what is said about the host of member `a`."""
+    held = {"checksums": SUMS, "source": "download", "clock_seconds": 60, **expected}
+    return [str(each) for each in preflight.host_problems(member(), seen, architecture, Expectation(owner, **held))]
+
+
+def test_a_bare_host_is_fit() -> None:
+    assert problems(empty()) == []
+
+
+def test_a_host_of_this_cluster_is_fit() -> None:
+    unit = {"MainPID": "42", "FragmentPath": "/etc/systemd/system/etcd.service"}
+    assert problems(stopped("a", unit=unit, fetch_tool="wget"), owner="owner") == []
+
+
+def test_missing_tools_are_named() -> None:
+    assert problems(empty(missing_tools=("tar", "gzip", "flock"))) == [
+        "a: it has no tar, gzip and flock. Install what is missing."
+    ]
+
+
+def test_a_host_that_downloads_needs_curl_or_wget() -> None:
+    assert problems(empty(fetch_tool=None)) == [
+        "a: it has neither curl nor wget to download etcd with. Install one, or set `binaries.source` to push."
+    ]
+
+
+def test_a_host_that_is_sent_its_binaries_needs_no_curl() -> None:
+    assert problems(empty(fetch_tool=None), source="push") == []
+
+
+def test_an_architecture_without_a_release_is_refused() -> None:
+    assert problems(empty(machine="riscv64")) == [
+        "a: its architecture is riscv64; this program installs amd64 and arm64. Use another host."
+    ]
+
+
+def test_an_architecture_other_than_the_settings_say_is_refused() -> None:
+    assert problems(empty(), architecture="arm64") == [
+        "a: its architecture is amd64, but `nodes.a.architecture` says arm64. Correct the setting, or leave it out."
+    ]
+
+
+@pytest.mark.parametrize("checksums", [{}, {"amd64": ""}, {"arm64": "b" * 64}])
+def test_a_version_without_a_sum_is_refused(checksums: dict[str, str]) -> None:
+    assert problems(empty(), checksums=checksums) == [
+        "a: there is no pinned SHA-256 of etcd 3.6.16 for amd64. Add `binaries.checksums.3.6.16.amd64`."
+    ]
+
+
+@pytest.mark.parametrize("owner", [None, "owner"])
+def test_a_host_of_another_cluster_is_refused(owner: str | None) -> None:
+    seen = empty(stamp=Stamp("other", "h", "x", "org/project/prod"))
+    assert problems(seen, owner=owner) == [
+        (
+            "a: it belongs to another cluster: stack org/project/prod, node x (stamp in /etc/etcd/owner). "
+            "Destroy that stack first, or give this node another host."
+        )
+    ]
+
+
+def test_a_renamed_node_is_refused() -> None:
+    assert problems(empty(stamp=Stamp("owner", "h", "b", "stack")), owner="owner") == [
+        (
+            "a: its host is node b of this cluster already; a member cannot be renamed. "
+            "Call the node b again, or give it another host."
+        )
+    ]
+
+
+def test_a_taken_port_is_named_with_its_process() -> None:
+    seen = empty(listening=((2379, "nginx (pid 7)"), (2380, "a process (pid 0)")))
+    action = "Stop that process, or choose another `client_port` or `peer_port`."
+    assert problems(seen) == [
+        f"a: port 2379 is taken by nginx (pid 7). {action}",
+        f"a: port 2380 is taken by a process (pid 0). {action}",
+    ]
+
+
+def test_an_etcd_that_somebody_else_installed_is_refused() -> None:
+    assert problems(empty(unit={"FragmentPath": "/lib/systemd/system/etcd.service"})) == [
+        (
+            "a: it has an etcd.service that this program did not install (/lib/systemd/system/etcd.service). "
+            "Stop it and remove it; its data stays where it is."
+        )
+    ]
+
+
+def test_binaries_of_others_are_refused() -> None:
+    assert problems(empty(foreign_links=("/usr/local/bin/etcd",))) == [
+        "a: /usr/local/bin/etcd exists and is not this program's. Remove it, or choose another `paths.bin_dir`."
+    ]
+
+
+@pytest.mark.parametrize(("offset", "words"), [(61.0, "61 s ahead of"), (-3600.4, "3600 s behind")])
+def test_a_clock_that_is_off_is_refused(offset: float, words: str) -> None:
+    assert problems(empty(clock_offset=offset)) == [
+        f"a: its clock is {words} this machine's; certificates would not be valid. Set both clocks by NTP."
+    ]
+
+
+@pytest.mark.parametrize("offset", [60.0, -60.0])
+def test_a_clock_within_the_limit_is_fit(offset: float) -> None:
+    assert problems(empty(clock_offset=offset)) == []
+
+
+def test_all_that_is_wrong_with_a_host_is_told_at_once() -> None:
+    seen = empty(missing_tools=("tar",), machine="mips", clock_offset=900.0, listening=((2379, "x (pid 1)"),))
+    assert len(problems(seen)) == 4
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_no_agent_is_no_problem(monkeypatch: pytest.MonkeyPatch, value: str | None) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SSH_AUTH_SOCK", value)
+    assert preflight.stale_agent_problem() is None
+
+
+def test_a_live_agent_is_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "agent"))
+        listener.listen()
+        assert preflight.stale_agent_problem() is None
+
+
+def test_an_agent_that_is_gone_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "agent"
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
+    for _ in ("missing", "left behind"):
+        problem = str(preflight.stale_agent_problem())
+        assert problem.startswith(f"SSH_AUTH_SOCK: it names {path}, where no SSH agent answers")
+        assert "unset SSH_AUTH_SOCK" in problem
+        if not path.exists():
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(path))

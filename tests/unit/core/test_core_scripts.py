@@ -1,0 +1,529 @@
+"""The shell that runs on hosts, run for real in a mount namespace where this account may make one."""
+
+import shlex
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from host_namespace import Namespace, host_namespace
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from etcd import render, scripts
+from etcd.planning import Attempt
+
+FOLDER = Path(scripts.__file__).parent / "scripts"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.sh"))
+GUARDED = ("announce", "activate", "born", "certificates", "halt", "start")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+    with host_namespace(tmp_path_factory.mktemp("namespace")) as made:
+        if made is None:
+            pytest.skip("this account cannot make a mount namespace (root can)")
+        yield made
+
+
+@pytest.fixture
+def host(shared: Namespace) -> Namespace:
+    """Return a host that was just booted: nothing in /run, up for 1000 s."""
+    shared.out("rm -rf /run/etcd-cluster /etc/systemd/system/*")
+    shared.set_uptime(1000)
+    shared.answer("")
+    (shared.folder / "called").unlink(missing_ok=True)
+    return shared
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return a configuration directory as claim.sh leaves it."""
+    folder = tmp_path / "etc"
+    for name in ("revisions", "certificates"):
+        (folder / name).mkdir(parents=True)
+    return folder
+
+
+def archive(**files: str) -> bytes:
+    return render.archive({name.replace("_", "."): render.StagedFile(text) for name, text in files.items()})
+
+
+# all
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_is_shell_that_parses(name: str) -> None:
+    for text in (scripts.script(name), scripts.guarded(name)):
+        done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not shutil.which("dash"), reason="dash is not installed")
+@pytest.mark.parametrize("name", NAMES)
+def test_every_script_parses_in_a_shell_without_extensions(name: str) -> None:
+    done = subprocess.run(["dash", "-n"], input=scripts.script(name), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1, max_size=8))
+def test_no_value_of_a_variable_is_ever_run(values: list[str]) -> None:
+    text = scripts.with_variables("install", {f"v{number}": value for number, value in enumerate(values)})
+    head = text[: text.index("# install.sh")]
+    prints = "".join(f"printf '%s\\0' \"$v{number}\"\n" for number in range(len(values)))
+    done = subprocess.run(["sh", "-eu", "-s"], input=(head + prints).encode(), capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == values
+
+
+def test_a_hostile_value_stays_text(tmp_path: Path) -> None:
+    hostile = f"'; touch {tmp_path}/owned; echo $(touch {tmp_path}/owned) `touch {tmp_path}/owned` \"\n"
+    head = scripts.with_variables("install", {"node": hostile}).partition("# install.sh")[0]
+    subprocess.run(["sh", "-eu", "-s"], input=head, text=True, check=True)
+    assert not (tmp_path / "owned").exists()
+
+
+# lease and guard
+
+
+def lease(host: Namespace, action: str, holder: str, seconds: int = 45) -> str:
+    return host.out(scripts.script("lease"), action, holder, str(seconds))
+
+
+def guarded(host: Namespace, holder: str) -> "subprocess.CompletedProcess[str]":
+    text = scripts.guarded("halt").partition("# halt.sh")[0]
+    return host.run(f'{text}\nprintf "ran %s" "$*"', holder, "one argument", "two")
+
+
+def test_one_run_at_a_time_holds_the_lease(host: Namespace) -> None:
+    assert lease(host, "acquire", "run-1") == "granted"
+    assert lease(host, "acquire", "run-2") == "held run-1 45"
+
+
+def test_the_holder_renews_its_lease(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    host.set_uptime(1040)
+    assert lease(host, "acquire", "run-1") == "granted"
+    host.set_uptime(1080)
+    assert lease(host, "acquire", "run-2") == "held run-1 5"
+
+
+def test_a_lease_ends_by_the_hosts_own_uptime(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    host.set_uptime(1044)
+    assert lease(host, "acquire", "run-2") == "held run-1 1"
+    host.set_uptime(1045)
+    assert lease(host, "acquire", "run-2") == "granted"
+
+
+def test_a_released_lease_is_free(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    lease(host, "release", "run-1")
+    assert lease(host, "acquire", "run-2") == "granted"
+
+
+def test_a_run_cannot_release_the_lease_of_another(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    lease(host, "release", "run-2")
+    assert lease(host, "acquire", "run-2").startswith("held run-1")
+
+
+def test_a_guarded_script_runs_while_its_run_holds_the_lease(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    done = guarded(host, "run-1")
+    assert (done.returncode, done.stdout) == (0, "ran one argument two")
+
+
+@pytest.mark.parametrize("situation", ["never held", "taken over", "released", "rebooted"])
+def test_a_guarded_script_of_a_run_without_the_lease_changes_nothing(host: Namespace, situation: str) -> None:
+    if situation != "never held":
+        lease(host, "acquire", "run-1")
+    if situation == "taken over":
+        host.set_uptime(2000)
+        lease(host, "acquire", "run-2")
+    if situation == "released":
+        lease(host, "release", "run-1")
+    if situation == "rebooted":
+        host.out("rm -rf /run/etcd-cluster")
+    done = guarded(host, "run-1")
+    assert done.returncode == 75 and "ran" not in done.stdout
+    assert "another run has taken over this cluster, or the host was rebooted" in done.stderr
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_every_script_that_changes_a_member_can_be_guarded(host: Namespace, name: str) -> None:
+    done = host.run(scripts.guarded(name), "run-1", "/nonexistent", "x", "x", "x", "x", "x", "x", "x", "x")
+    assert done.returncode == 75 and not host.called
+
+
+def test_a_lease_waits_for_the_step_of_another_run(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    text = scripts.guarded("halt").partition("# halt.sh")[0]
+    command = [
+        "nsenter",
+        f"--mount=/proc/{host.pid}/ns/mnt",
+        "sh",
+        "-euc",
+        f"{text}\necho ready\nread -r _",
+        "sh",
+        "run-1",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as step:
+        assert step.stdin is not None and step.stdout is not None
+        assert step.stdout.readline() == b"ready\n"
+        blocked = host.run("flock -n /run/etcd-cluster/lock true")
+        assert blocked.returncode == 1, "a running step holds the host's lock"
+        step.stdin.write(b"\n")
+        step.stdin.close()
+        assert step.wait(10) == 0
+    assert lease(host, "acquire", "run-1") == "granted"
+
+
+# staging
+
+
+def stage(host: Namespace, config: Path, name: str, content: bytes) -> "subprocess.CompletedProcess[str]":
+    return host.run(scripts.script("stage"), f"{config}/revisions", name, "root", stdin=content)
+
+
+def test_a_revision_is_staged_with_its_modes(host: Namespace, config: Path) -> None:
+    assert stage(host, config, "r1", archive(etcd_env="A=1\n", version="3.6.16\n")).returncode == 0
+    staged = config / "revisions" / "r1"
+    assert (staged / "etcd.env").read_text() == "A=1\n"
+    assert (staged.stat().st_mode & 0o777, (staged / "etcd.env").stat().st_mode & 0o777) == (0o755, 0o644)
+
+
+def test_staging_twice_leaves_the_first_in_place(host: Namespace, config: Path) -> None:
+    stage(host, config, "r1", archive(version="1"))
+    before = (config / "revisions" / "r1").stat().st_ino
+    assert stage(host, config, "r1", archive(version="1")).returncode == 0
+    assert (config / "revisions" / "r1").stat().st_ino == before
+    assert [path.name for path in (config / "revisions").iterdir()] == ["r1"], "nothing incoming is left"
+
+
+def test_a_damaged_revision_is_staged_anew(host: Namespace, config: Path) -> None:
+    stage(host, config, "r1", archive(version="1"))
+    (config / "revisions" / "r1" / "version").write_text("tampered")
+    stage(host, config, "r1", archive(version="1"))
+    assert (config / "revisions" / "r1" / "version").read_text() == "1"
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", archive(version="1")[:700]])
+def test_an_archive_that_arrives_cut_stages_nothing(host: Namespace, config: Path, content: bytes) -> None:
+    assert stage(host, config, "r1", content).returncode != 0
+    assert list((config / "revisions").iterdir()) == []
+
+
+def test_a_file_that_does_not_match_its_sum_stages_nothing(host: Namespace, config: Path) -> None:
+    done = stage(host, config, "r1", archive(version="as staged").replace(b"as staged", b"as cooked"))
+    assert done.returncode == 1 and "arrived damaged" in done.stderr
+    assert list((config / "revisions").iterdir()) == []
+
+
+# install
+
+
+ETCD = "#!/bin/sh\necho 'etcd Version: 3.6.16'\n"
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """Return a pushed archive, laid out as upstream's."""
+    target = tmp_path / "opt" / "etcd-v3.6.16-linux-amd64.tar.gz"
+    write_release(target, {"etcd": ETCD, "etcdctl": "#!/bin/sh\n", "etcdutl": "#!/bin/sh\n"})
+    return target
+
+
+def write_release(target: Path, files: Mapping[str, str]) -> None:
+    target.parent.mkdir(exist_ok=True)
+    with tarfile.open(target, "w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(f"etcd-v3.6.16-linux-amd64/{name}")
+            entry.size = len(text)
+            tar.addfile(entry, BytesIO(text.encode()))
+
+
+def install(host: Namespace, release: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+    variables = {
+        "node": "a",
+        "version": "3.6.16",
+        "architecture": "amd64",
+        "source": "push",
+        "url": f"file://{release}",
+        "archive": str(release),
+        "sha256": host.out('sha256sum "$1" | cut -d " " -f 1', str(release)) if release.exists() else "0" * 64,
+        "install_dir": str(release.parent),
+        "proxy": "",
+        "ca": "",
+        "seconds": "60",
+        "damage": "0",
+    }
+    return host.run(scripts.with_variables("install", {**variables, **changes}))
+
+
+def installed(release: Path) -> list[str]:
+    return sorted(path.name for path in release.parent.iterdir() if path.name != release.name)
+
+
+def test_a_pushed_archive_is_installed_by_version_and_removed(host: Namespace, release: Path) -> None:
+    done = install(host, release)
+    assert (done.returncode, done.stderr) == (0, "")
+    target = release.parent / "v3.6.16"
+    assert sorted(path.name for path in target.iterdir()) == [
+        "SHA256SUMS",
+        "archive.sha256",
+        "etcd",
+        "etcdctl",
+        "etcdutl",
+    ]
+    assert (target / "etcd").stat().st_mode & 0o777 == 0o755
+    assert installed(release) == ["v3.6.16"] and not release.exists()
+
+
+def test_an_install_that_is_there_and_whole_is_left_alone(host: Namespace, release: Path) -> None:
+    sha256 = host.out('sha256sum "$1" | cut -d " " -f 1', str(release))
+    install(host, release)
+    before = (release.parent / "v3.6.16").stat().st_ino
+    assert install(host, release, sha256=sha256).returncode == 0, "the archive is gone and not needed"
+    assert (release.parent / "v3.6.16").stat().st_ino == before
+
+
+def test_a_damaged_install_is_made_anew(host: Namespace, release: Path) -> None:
+    content = release.read_bytes()
+    install(host, release)
+    (release.parent / "v3.6.16" / "etcd").unlink()
+    release.write_bytes(content)
+    assert install(host, release, damage="1").returncode == 0
+    assert (release.parent / "v3.6.16" / "etcd").read_text() == ETCD
+
+
+def test_an_archive_with_another_sum_is_not_used(host: Namespace, release: Path) -> None:
+    done = install(host, release, sha256="f" * 64)
+    assert done.returncode == 1 and installed(release) == []
+    assert done.stderr.startswith("a: the archive of etcd 3.6.16 (amd64) has SHA-256 ")
+    assert f"but {'f' * 64} is pinned. Do not use it" in done.stderr
+
+
+def test_an_archive_of_another_version_is_not_used(host: Namespace, release: Path) -> None:
+    done = install(host, release, version="3.6.14")
+    assert done.returncode == 1 and installed(release) == []
+    assert "a: the archive holds etcd Version: 3.6.16, not 3.6.14" in done.stderr
+
+
+def test_binaries_that_do_not_run_here_are_not_used(host: Namespace, release: Path) -> None:
+    write_release(release, {"etcd": "#!/no/such/shell\n", "etcdctl": "", "etcdutl": ""})
+    done = install(host, release)
+    assert done.returncode == 1 and installed(release) == []
+    assert "a: etcd 3.6.16 does not run here" in done.stderr and "nodes.a.architecture" in done.stderr
+
+
+def test_an_archive_that_lacks_a_binary_is_not_used(host: Namespace, release: Path) -> None:
+    write_release(release, {"etcd": ETCD, "etcdctl": ""})
+    done = install(host, release)
+    assert done.returncode == 1 and installed(release) == []
+    assert "has no etcdutl" in done.stderr
+
+
+def test_an_archive_that_was_not_pushed_is_named(host: Namespace, release: Path) -> None:
+    release.unlink()
+    done = install(host, release)
+    assert done.returncode == 1 and f"the pushed archive {release} is not there" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_a_download_that_fails_names_its_address_and_what_to_do(host: Namespace, release: Path) -> None:
+    done = install(host, release, source="download", url="http://127.0.0.1:1/etcd.tar.gz")
+    assert done.returncode == 1 and installed(release) == []
+    assert "a: cannot download http://127.0.0.1:1/etcd.tar.gz. Check binaries.url" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_a_download_is_installed(host: Namespace, release: Path) -> None:
+    assert install(host, release, source="download").returncode == 0
+    assert installed(release) == ["v3.6.16"]
+
+
+# birth
+
+
+def announce(
+    host: Namespace, config: Path, data: Path, wal: str = "", text: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    stdin = (text or Attempt("t1", "a=https://192.0.2.1:2380").text()).encode()
+    return host.run(scripts.script("announce"), str(config), str(data), wal, stdin=stdin)
+
+
+def test_an_attempt_is_announced_word_for_word(host: Namespace, config: Path, tmp_path: Path) -> None:
+    assert announce(host, config, tmp_path / "data").returncode == 0
+    assert Attempt.parse((config / "attempt").read_text()) == Attempt("t1", "a=https://192.0.2.1:2380")
+    assert not host.called, "nothing runs yet"
+
+
+def test_announcing_the_same_attempt_again_moves_nothing(host: Namespace, config: Path, tmp_path: Path) -> None:
+    announce(host, config, tmp_path / "data")
+    (tmp_path / "data" / "member").mkdir(parents=True)
+    assert announce(host, config, tmp_path / "data").returncode == 0
+    assert (tmp_path / "data" / "member").is_dir() and not host.called
+
+
+def test_another_attempt_moves_the_leftovers_aside_and_removes_nothing(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    announce(host, config, tmp_path / "data")
+    snapshots = tmp_path / "data" / "member" / "snap"
+    snapshots.mkdir(parents=True)
+    (snapshots / "db").write_text("kept")
+    assert announce(host, config, tmp_path / "data", text="attempt=t2\ncluster=b").returncode == 0
+    (aside,) = (tmp_path / "data").iterdir()
+    assert aside.name.startswith("unborn-") and (aside / "snap" / "db").read_text() == "kept"
+    assert host.called == ["stop etcd.service"]
+
+
+def test_nothing_is_announced_where_a_cluster_was_born(host: Namespace, config: Path, tmp_path: Path) -> None:
+    (config / "born").write_text("cluster=beef\n")
+    done = announce(host, config, tmp_path / "data")
+    assert done.returncode == 1 and "a cluster was born here already" in done.stderr
+    assert not (config / "attempt").exists()
+
+
+def test_a_birth_is_recorded_and_the_bootstrap_environment_goes(host: Namespace, config: Path) -> None:
+    (config / "bootstrap.env").write_text("x")
+    host.out(scripts.script("born"), str(config), stdin=b"cluster=beef\nmember=1\n")
+    assert (config / "born").read_text() == "cluster=beef\nmember=1\n"
+    assert not (config / "bootstrap.env").exists()
+
+
+def test_a_birth_starts_with_its_bootstrap_environment(host: Namespace, config: Path) -> None:
+    host.answer("invocation-1")
+    assert host.out(scripts.script("start"), str(config), "start", stdin=b"ETCD_X=1\n") == "invocation-1"
+    assert (config / "bootstrap.env").read_text() == "ETCD_X=1\n"
+    assert host.called[-1] == "start --no-block etcd.service"
+
+
+def test_an_ordinary_start_has_no_bootstrap_environment(host: Namespace, config: Path) -> None:
+    (config / "bootstrap.env").write_text("ETCD_INITIAL_CLUSTER_STATE=new\n")
+    host.out(scripts.script("start"), str(config), "restart")
+    assert not (config / "bootstrap.env").exists()
+    assert host.called[-1] == "restart --no-block etcd.service"
+
+
+# activation
+
+
+@pytest.fixture
+def staged(host: Namespace, config: Path, tmp_path: Path, release: Path) -> list[str]:
+    """Return activate.sh's arguments for revision r1, with all of it staged and installed."""
+    install(host, release)
+    content = archive(etcd_env="A=1\n", etcd_service="[Unit]\n", version="3.6.16\n")
+    for name in ("r1", "r2"):
+        assert stage(host, config, name, content).returncode == 0
+    host.out(scripts.script("stage"), f"{config}/certificates", "c1", "root", stdin=archive(server_pem="leaf\n"))
+    data, wal = str(tmp_path / "data"), str(tmp_path / "wal")
+    return [str(config), "r1", "c1", str(tmp_path / "bin"), str(release.parent), data, wal, "root", "root"]
+
+
+def test_an_activated_revision_is_what_the_next_start_uses(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    assert host.out(scripts.script("activate"), *staged) == "previous="
+    assert (config / "etcd.env").read_text() == "A=1\n"
+    assert (config / "certificates" / "current" / "server.pem").read_text() == "leaf\n"
+    assert (tmp_path / "bin" / "etcd").readlink() == tmp_path / "opt" / "v3.6.16" / "etcd"
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("data", "wal")] == [0o700, 0o700]
+    assert host.out("cat /etc/systemd/system/etcd.service") == "[Unit]"
+    assert host.called == ["daemon-reload", "enable --quiet etcd.service"]
+
+
+def test_the_revision_before_is_told_so_that_it_can_come_back(host: Namespace, staged: list[str]) -> None:
+    host.out(scripts.script("activate"), *staged)
+    assert host.out(scripts.script("activate"), staged[0], "r2", *staged[2:]) == "previous=r1"
+
+
+@pytest.mark.parametrize("path", ["etc/revisions/r1/etcd.env", "opt/v3.6.16/etcdctl"])
+def test_a_damaged_file_activates_nothing(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path, path: str
+) -> None:
+    (tmp_path / path).write_text("tampered")
+    done = host.run(scripts.script("activate"), *staged)
+    assert done.returncode == 1 and done.stderr
+    assert not (config / "current").exists() and not host.called
+
+
+def test_files_in_a_data_directory_keep_their_owner_and_mode(
+    host: Namespace, staged: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir(mode=0o750)
+    (tmp_path / "data" / "member").mkdir()
+    host.out(scripts.script("activate"), *staged)
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750, "nothing is changed below a directory with data"
+
+
+def test_certificates_switch_without_systemd(host: Namespace, config: Path, staged: list[str]) -> None:
+    host.out(scripts.script("activate"), *staged)
+    before = host.called
+    host.out(scripts.script("stage"), f"{config}/certificates", "c2", "root", stdin=archive(server_pem="new leaf\n"))
+    host.out(scripts.script("certificates"), str(config), "c2")
+    assert (config / "certificates" / "current" / "server.pem").read_text() == "new leaf\n"
+    assert host.called == before
+
+
+def test_certificates_that_are_not_staged_whole_are_not_used(host: Namespace, config: Path, staged: list[str]) -> None:
+    host.out(scripts.script("activate"), *staged)
+    done = host.run(scripts.script("certificates"), str(config), "missing")
+    assert done.returncode == 1 and (config / "certificates" / "current").readlink() == Path("c1")
+
+
+# removal
+
+
+def test_stopping_and_removing_leave_a_host_with_another_stamp_alone(
+    host: Namespace, config: Path, staged: list[str]
+) -> None:
+    (config / "owner").write_text("cluster=c\nhost=other\n")
+    assert host.out(scripts.script("stop"), str(config), "mine") == "foreign"
+    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
+    removal = [str(config), install_dir, bin_dir, data, wal, "mine", "yes"]
+    assert host.out(scripts.script("release"), *removal) == "foreign"
+    assert (config / "revisions" / "r1").is_dir() and not host.called
+
+
+def test_a_removal_takes_what_was_made_and_keeps_the_data(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    (config / "owner").write_text("cluster=c\nhost=mine\n")
+    (config / "made").write_text(f"directory {config}\n")
+    host.out(scripts.script("activate"), *staged)
+    (tmp_path / "data" / "member").mkdir()
+    (tmp_path / "bin" / "kubectl").write_text("somebody else's")
+    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
+    assert host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", "no") == "removed"
+    assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
+    assert [path.name for path in (tmp_path / "bin").iterdir()] == ["kubectl"]
+    assert (tmp_path / "data" / "member").is_dir()
+
+
+def test_a_purge_removes_the_member_from_its_directory(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    (config / "owner").write_text("cluster=c\nhost=mine\n")
+    host.out(scripts.script("activate"), *staged)
+    (tmp_path / "data" / "member").mkdir()
+    (tmp_path / "data" / "notes").write_text("somebody else's")
+    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
+    host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", "yes")
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["notes"]
+
+
+def test_a_host_that_was_never_claimed_is_left_alone(host: Namespace, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    assert host.out(scripts.script("release"), nowhere, nowhere, nowhere, nowhere, "", "mine", "yes") == "gone"
+
+
+def test_hostile_paths_are_only_ever_paths(host: Namespace, tmp_path: Path) -> None:
+    config = tmp_path / "a b; touch owned $(touch owned)"
+    config.mkdir()
+    host.out(f"cd {shlex.quote(str(tmp_path))}\n{scripts.script('born')}", str(config), stdin=b"cluster=1\n")
+    assert (config / "born").exists() and not (tmp_path / "owned").exists()
