@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
+from components.keys import private_key
+from etcd import pem
 from etcd.settings import Authority, Certificates
 
 _HOURS_PER_DAY = 24
@@ -23,39 +25,55 @@ class CertificateAuthorityArgs:
 
 
 class CertificateAuthority(pulumi.ComponentResource):
-    """Signs leafs, and is what the other side trusts; one tls resource for each generation."""
+    """Signs leafs, and is what the other side trusts; one set of tls resources for each generation.
+
+    No generation is ever replaced in place: a rotation trusts a new one first, issues from it next, and stops
+    trusting the old one last.
+    """
 
     certificate_pem: pulumi.Output[str]
-    """The authority's certificate, which is also the bundle that members trust."""
+    """The certificate of the authority that issues."""
     private_key_pem: pulumi.Output[str]
     """Its key, a secret."""
+    bundle_pem: pulumi.Output[str]
+    """All certificates that are trusted, the same text as long as none changes."""
     not_after: pulumi.Output[str]
-    """The end of its validity (RFC 3339); empty for a brought one."""
+    """The end of the issuer's validity (RFC 3339); empty for a brought one."""
 
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("etcd:index:CertificateAuthority", name, None, opts)
         brought = args.brought or Authority()
+        trusted: list[pulumi.Input[str]] = []
+        numbers = set(brought.trust_generations)
         if brought.certificate and brought.private_key:
             self.certificate_pem = pulumi.Output.from_input(brought.certificate)
             self.private_key_pem = pulumi.Output.secret(brought.private_key)
             self.not_after = pulumi.Output.from_input("")
+            trusted.append(brought.certificate)
         else:
-            self._generate(f"{name}-{brought.generation}", args)
+            numbers.add(brought.generation)
+        for number in sorted(numbers):
+            key, certificate = self._generate(f"{name}-{number}", args)
+            trusted.append(certificate.cert_pem)
+            if number == brought.generation and not brought.certificate:
+                self.certificate_pem, self.private_key_pem = certificate.cert_pem, key.private_key_pem
+                self.not_after = certificate.validity_end_time
+        if brought.trust_certificates:
+            trusted.append(brought.trust_certificates)
+        self.bundle_pem = pulumi.Output.all(*trusted).apply(pem.bundle)
         self.register_outputs(
             {
                 "certificate_pem": self.certificate_pem,
                 "private_key_pem": self.private_key_pem,
+                "bundle_pem": self.bundle_pem,
                 "not_after": self.not_after,
             }
         )
 
-    def _generate(self, name: str, args: CertificateAuthorityArgs) -> None:
+    def _generate(self, name: str, args: CertificateAuthorityArgs) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
         certificates, subject = args.certificates, args.certificates.subject
         opts = pulumi.ResourceOptions(parent=self)
-        if certificates.algorithm == "RSA":
-            key = tls.PrivateKey(f"{name}-key", algorithm="RSA", rsa_bits=certificates.rsa_bits, opts=opts)
-        else:
-            key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve=certificates.ecdsa_curve, opts=opts)
+        key = private_key(f"{name}-key", certificates, opts)
         certificate = tls.SelfSignedCert(
             f"{name}-certificate",
             private_key_pem=key.private_key_pem,
@@ -73,6 +91,4 @@ class CertificateAuthority(pulumi.ComponentResource):
             ),
             opts=opts,
         )
-        self.certificate_pem = certificate.cert_pem
-        self.private_key_pem = key.private_key_pem
-        self.not_after = certificate.validity_end_time
+        return key, certificate

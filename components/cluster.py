@@ -96,6 +96,10 @@ class Cluster(pulumi.ComponentResource):
         return pulumi.Output.all(urls, self.rollout.cluster_id).apply(lambda known: list(known[0]))
 
     @property
+    def _replaces(self) -> dict[str, str]:
+        return {node: each.replaces for node, each in self.settings.nodes.items() if each.replaces}
+
+    @property
     def _peer_common_name(self) -> str:
         return self.settings.certificates.subject.common_name
 
@@ -138,6 +142,7 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-preflight",
             connections={node: inputs.connection(settings, node, addresses[node]) for node in settings.nodes},
             members=self._members,
+            replaces=self._replaces,
             architectures={node: each.architecture for node, each in settings.nodes.items()},
             checksums={
                 architecture: settings.checksum(settings.version, architecture) or "" for architecture in _ARCHITECTURES
@@ -163,7 +168,7 @@ class Cluster(pulumi.ComponentResource):
             members=members,
             host_ids={node: each.host.host_id for node, each in self.nodes.items()},
             valid_from=pulumi.Output.all(*(each.service.valid_from for each in self.nodes.values())).apply(max),
-            replaces={node: each.replaces for node, each in settings.nodes.items() if each.replaces},
+            replaces=self._replaces,
             deadlines=inputs.deadlines(settings),
             snapshots=settings.snapshots.model_dump(),
             token=settings.initial_cluster_token,

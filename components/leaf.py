@@ -7,6 +7,7 @@ import pulumi
 import pulumi_tls as tls
 
 from components.certificate_authority import CertificateAuthority
+from components.keys import private_key
 from etcd.names import split_names
 from etcd.settings import Certificates
 
@@ -20,13 +21,6 @@ class Leaf:
     certificate_pem: pulumi.Output[str]
     private_key_pem: pulumi.Output[str]
     not_after: pulumi.Output[str]
-
-
-def private_key(name: str, certificates: Certificates, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
-    """Make a key; the curve is always given, since the provider's default (P224) is none that Go's TLS knows."""
-    if certificates.algorithm == "RSA":
-        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=certificates.rsa_bits, opts=opts)
-    return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=certificates.ecdsa_curve, opts=opts)
 
 
 def sign(

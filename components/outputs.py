@@ -21,7 +21,7 @@ def stack_outputs(cluster: Cluster) -> Mapping[str, pulumi.Input[Any]]:
         "members": cluster.health.members,
         "version": cluster.health.version,
         "cluster_id": cluster.rollout.cluster_id,
-        "ca_certificate": cluster.client_authority.certificate_pem,
+        "ca_certificate": cluster.client_authority.bundle_pem,
         "certificates": _validity(cluster),
         "clients": {
             name: {

@@ -20,6 +20,7 @@ class Preflight(pulumi.CustomResource):
         *,
         connections: Mapping[str, pulumi.Input[Any]],
         members: Mapping[str, pulumi.Input[Any]],
+        replaces: Mapping[str, str],
         architectures: Mapping[str, str | None],
         checksums: Mapping[str, str],
         source: str,
@@ -31,6 +32,7 @@ class Preflight(pulumi.CustomResource):
         properties = {
             "connections": connections,
             "members": members,
+            "replaces": replaces,
             "architectures": architectures,
             "checksums": checksums,
             "source": source,

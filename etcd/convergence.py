@@ -85,11 +85,13 @@ async def observe_all(run: Run, target: Target) -> Look:
 
     names = sorted(nodes)
     observed = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
-    return Look(observed, await _alive_elsewhere(run, nodes, observed))
+    return Look(observed, await alive_elsewhere(run.pool, run.addresses, nodes, observed, run.deadlines.command))
 
 
-async def _alive_elsewhere(run: Run, nodes: Mapping[str, Member], observed: Observed) -> frozenset[str]:
-    """Ask, from a serving host, the listed members that no observed host runs."""
+async def alive_elsewhere(
+    pool: Pool, addresses: Mapping[str, Address], nodes: Mapping[str, Member], observed: Observed, seconds: int
+) -> frozenset[str]:
+    """Ask, from a serving host, the listed members that no observed host runs; return the ids of those that answer."""
     facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
     serving = {name: seen for name, seen in facts.items() if seen.healthy and seen.status}
     answering = {seen.status.member_id for seen in serving.values() if seen.status}
@@ -97,8 +99,8 @@ async def _alive_elsewhere(run: Run, nodes: Mapping[str, Member], observed: Obse
         unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
         if not unseen:
             return frozenset()
-        session = await run.pool.session(name, run.addresses[name])
-        etcdctl = Etcdctl(session, nodes[name], run.deadlines.command)
+        session = await pool.session(name, addresses[name])
+        etcdctl = Etcdctl(session, nodes[name], seconds)
         endpoints = [url for entry in unseen for url in entry.client_urls]
         answer = await etcdctl.json("endpoint", "health", endpoints=endpoints)
         healthy = {entry["endpoint"] for entry in answer or () if entry.get("health")}

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import scripts
+from etcd import pem, scripts
 from etcd import wal as wal_file
-from etcd import pem
 from etcd.member import Member
 from etcd.pem import Trust
 from etcd.ssh import Session
@@ -98,6 +97,8 @@ class HostFacts:
     active_data: str = ""
     active_wal: str = ""
     active_version: str = ""
+    active_environment: str = ""
+    active_unit: str = ""
     loaded_trust: Trust | None = None
     staged_trust: Trust | None = None
 
@@ -187,6 +188,8 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         alarms=_alarms(_json(one("alarms"))),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
+        active_environment=text("active_environment") or "",
+        active_unit=text("active_unit") or "",
         active_version=(text("active_version") or "").strip(),
         loaded_trust=_trust(text, "loaded"),
         staged_trust=_trust(text, "staged"),

@@ -1,6 +1,7 @@
 """Who trusts whom, read from PEM texts."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -20,6 +21,11 @@ class Trust:
     peer_bundle: frozenset[str] = frozenset()
     server_issuer: str = ""
     peer_issuer: str = ""
+
+
+def bundle(texts: Sequence[str]) -> str:
+    """Join certificates into one text; each stands in it once, in the order given."""
+    return "".join(dict.fromkeys(f"{text.strip()}\n" for text in texts))
 
 
 def trust(client_bundle: str, peer_bundle: str, server: str, peer: str) -> Trust:

@@ -107,24 +107,25 @@ class Session:
                 )
             ) from None
         except (asyncssh.Error, OSError) as error:
-            raise Unreachable(
-                Problem(
-                    self.node,
-                    f"the connection to {self.address.host} broke in the middle of a command ({error})",
-                    "Check the host and the network; the next `pulumi up` goes on from what it finds",
-                )
-            ) from None
-        result = Result(
-            done.exit_status if done.exit_status is not None else 255,
-            _after(marker, done.stdout),
-            _after(marker, done.stderr),
-        )
+            raise self._broken(str(error)) from None
+        if done.exit_status is None:
+            raise self._broken("no exit status came")
+        result = Result(done.exit_status, _after(marker, done.stdout), _after(marker, done.stderr))
         if self.address.sudo and marker.encode() not in _bytes(done.stdout):
             raise ClusterError(_sudo_problem(self.node, self.address, result))
         if check and result.status != 0:
             words = result.stderr.strip() or result.stdout.strip() or f"exit status {result.status}"
             raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
         return result
+
+    def _broken(self, words: str) -> Unreachable:
+        return Unreachable(
+            Problem(
+                self.node,
+                f"the connection to {self.address.host} broke in the middle of a command ({words})",
+                "Check the host and the network; the next `pulumi up` goes on from what it finds",
+            )
+        )
 
     async def close(self) -> None:
         """Close the connection."""

@@ -6,20 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from etcd import planning, preflight
-from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.changes import changes
+from etcd.convergence import alive_elsewhere
+from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import Target, TargetMember
+from etcd.ssh import Address
 from plugin.resource import Failure, Properties, Resource
 from plugin.values import has_unknown
+
+_PENDING = "pending"
+_SAFE_VOTERS = 3
 
 
 class Preflight(Resource):
     """`etcd:index:Preflight`: its check observes and plans, in every preview and every up.
 
-    Inputs: `connections` and `members` by node name, `architectures` (expected, by node name), `checksums` (by
-    architecture), `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds `owner`, the random id of
-    the cluster in this stack, and the host keys that were trusted at first use.
+    Inputs: `connections` and `members` by node name, `replaces` (see Rollout), `architectures` (expected, by node
+    name), `checksums` (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds
+    `owner`, the random id of the cluster in this stack, and the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -31,19 +37,19 @@ class Preflight(Resource):
             return inputs, ()
         inputs["connections"] = self._with_known_keys(old, new)
         try:
-            inputs["connections"] = await self._examine(urn, inputs, claimed="owner" in old)
+            inputs["connections"] = await self._examine(urn, inputs, old)
         except ClusterError as error:
             return inputs, [Failure("", str(problem)) for problem in error.problems]
         return inputs, ()
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Look once more, now that every address is known."""
-        connections = await self._examine(urn, inputs, claimed=False)
+        connections = await self._examine(urn, inputs, {})
         return inputs["owner"], {**inputs, "connections": connections}
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
         """Look once more, now that every address is known."""
-        connections = await self._examine(urn, inputs, claimed=True)
+        connections = await self._examine(urn, inputs, state)
         return {**inputs, "connections": connections}
 
     @staticmethod
@@ -58,51 +64,94 @@ class Preflight(Resource):
             connections[name] = {**connection, "host_key": connection.get("host_key") or kept}
         return connections
 
-    async def _examine(self, urn: str, inputs: Properties, claimed: bool) -> Properties:
-        """Look at all hosts, raise for what is wrong, and return the connections with the keys that were seen."""
+    async def _examine(self, urn: str, inputs: Properties, before: Mapping[str, Any]) -> Properties:
+        """Look at all hosts, raise for what is wrong, and return the connections with the keys that were seen.
+
+        `before` are the inputs of the last time; the nodes that only they have are leaving.
+        """
         if path := preflight.stale_agent_problem():
             raise ClusterError(path)
         members = {name: Member.from_inputs(each) for name, each in inputs["members"].items()}
 
-        async def look(name: str) -> HostFacts | ClusterError:
-            try:
-                return await self.context.look(
-                    name, inputs["connections"][name], members[name], inputs["command_seconds"]
-                )
-            except ClusterError as error:
-                return error
-
-        looks = dict(zip(members, await asyncio.gather(*(look(name) for name in members)), strict=True))
+        left = {name: each for name, each in before.get("members", {}).items() if name not in members}
+        leaving = {name: Member.from_inputs(each) for name, each in left.items() if not has_unknown(each)}
+        connections = {**{name: before["connections"][name] for name in leaving}, **inputs["connections"]}
+        looks = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
-        problems: list[Problem] = []
-        for seen in looks.values():
-            if isinstance(seen, ClusterError) and not isinstance(seen, Unreachable):
-                problems += seen.problems
+        problems = [
+            problem
+            for name, seen in looks.items()
+            if isinstance(seen, ClusterError) and name not in down and name in members
+            for problem in seen.problems
+        ]
         expected = preflight.Expectation(
-            owner=inputs["owner"] if claimed else None,
+            owner=inputs["owner"] if "owner" in before else None,
             checksums=inputs["checksums"],
             source=inputs["source"],
             clock_seconds=inputs["clock_seconds"],
         )
-        for name, host in facts.items():
-            problems += preflight.host_problems(members[name], host, inputs["architectures"].get(name), expected)
+        for name, member in members.items():
+            if name in facts:
+                architecture = inputs["architectures"].get(name)
+                problems += preflight.host_problems(member, facts[name], architecture, expected)
         if problems:
-            raise ClusterError(*problems, *down.values())
-        await self._plan(urn, members, {**facts, **down})
+            raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
+        target = self._target(members, leaving, facts, inputs["replaces"], frozenset(before.get("members", {})))
+        await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
         return await self._with_seen_keys(inputs["connections"], facts)
 
-    async def _plan(self, urn: str, members: Mapping[str, Member], observed: planning.Observed) -> None:
-        """Plan as Rollout will, without the restarts: what is staged is not known yet."""
+    async def _looks(
+        self, connections: Mapping[str, Any], nodes: Mapping[str, Member], seconds: int
+    ) -> dict[str, HostFacts | ClusterError]:
+        async def look(name: str) -> HostFacts | ClusterError:
+            try:
+                return await self.context.look(name, connections[name], nodes[name], seconds)
+            except ClusterError as error:
+                return error
+
+        return dict(zip(nodes, await asyncio.gather(*(look(name) for name in nodes)), strict=True))
+
+    @staticmethod
+    def _target(
+        members: Mapping[str, Member],
+        leaving: Mapping[str, Member],
+        facts: Mapping[str, HostFacts],
+        replaces: Mapping[str, str],
+        known: frozenset[str],
+    ) -> Target:
+        """Return the target as far as it is known before anything is staged: which members must restart."""
         targets = {}
         for name, member in members.items():
-            seen = observed[name]
-            revision = (seen.running_revision or "") if isinstance(seen, HostFacts) else ""
-            certificates = seen.active_certificates if isinstance(seen, HostFacts) else ""
-            targets[name] = TargetMember(member, revision, certificates)
-        plan = planning.plan(observed, Target(targets))
+            seen = facts.get(name, HostFacts())
+            revision = _PENDING if changes(member, seen) else seen.running_revision or seen.active_revision
+            targets[name] = TargetMember(member, revision, seen.active_certificates, replaces.get(name))
+        return Target(targets, None, leaving, known)
+
+    async def _plan(
+        self, urn: str, target: Target, connections: Mapping[str, Any], observed: planning.Observed, seconds: int
+    ) -> None:
+        """Plan as Rollout will, refuse what it would refuse, and tell the steps."""
+        nodes = {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
+        addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
+        alive = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
+        plan = planning.plan(observed, target, alive)
         for warning in plan.warnings:
             await self.warn(urn, warning)
+        lines = []
+        for step in plan.steps:
+            seen = observed.get(step.name) if isinstance(step, planning.Restart) else None
+            why = (
+                changes(nodes[step.name], seen)
+                if isinstance(step, planning.Restart) and isinstance(seen, HostFacts)
+                else []
+            )
+            lines.append(f"  {len(lines) + 1}. {step}" + (f" ({'; '.join(why)})" if why else ""))
+        if lines:
+            await self.say(urn, "\n".join(["Steps that are due:", *lines]))
+        voters = len(target.members)
+        if voters < _SAFE_VOTERS and any(isinstance(step, planning.Restart) for step in plan.steps):
+            await self.warn(urn, f"With {voters} member(s), each restart is a brief outage")
 
     async def _with_seen_keys(self, connections: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> Properties:
         async def complete(name: str) -> Any:

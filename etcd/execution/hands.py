@@ -124,7 +124,7 @@ class Hands:
         return done
 
     def starts_as_is(self, name: str) -> bool:
-        """Return whether a stopped member must start on the revision it has, since another minor is a step of its own."""
+        """Return whether a stopped member must start as it is: another minor version is a step of its own."""
         active = self.facts[name].active_version
         return bool(active) and minor(active) != minor(self.member(name).version)
 

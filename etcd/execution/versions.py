@@ -28,7 +28,7 @@ async def check_v2_store(hands: Hands, step: CheckV2Store) -> None:
             raise ClusterError.of(
                 name,
                 f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
-                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys; see etcd's 3.6 upgrade page",
+                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys, as etcd's upgrade page says",
             )
 
     await hands.on_each(step.names, check)
@@ -77,6 +77,6 @@ async def enable_downgrade(hands: Hands, step: EnableDowngrade) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def cancel_downgrade(hands: Hands, step: CancelDowngrade) -> None:
+async def cancel_downgrade(hands: Hands, _step: CancelDowngrade) -> None:
     """Take a downgrade back."""
     await hands.leader().run("downgrade", "cancel")

@@ -77,7 +77,7 @@ def _replaced(now: Situation) -> dict[str, ListedMember]:
                 name,
                 f"it is member {entry.member_id}, but its disk has no data; the disk was wiped, replaced or is not "
                 "mounted",
-                f"Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: \"{entry.member_id}\"` "
+                f'Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: "{entry.member_id}"` '
                 "that an empty member takes its place",
             )
         replaced[name] = entry

@@ -29,6 +29,8 @@ if [ -n "$active_data" ]; then
 	[ -n "$active_wal" ] || active_wal=$active_data/member/wal
 	if [ "$active_wal" != "$wal" ] && [ -n "$(ls -A "$active_wal" 2>/dev/null)" ]; then data=$active_data wal=$active_wal; fi
 fi
+say_file active_environment "$config/current/etcd.env"
+say_file active_unit "$config/current/etcd.service"
 say_file active_version "$config/current/version"
 [ ! -d "$data" ] || say data "$(stat -c %U "$data")"
 [ ! -d "$data/member" ] || say leftover yes

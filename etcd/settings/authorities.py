@@ -76,7 +76,34 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
             )  # fmt: skip
         elif certificate is not None and private_key is not None:
             _check(authority, key, certificate, private_key, reader)
-    return authority.model_copy(update={"certificate": certificate, "private_key": private_key})
+    trusted = reader.one_of(
+        key,
+        authority.trust_certificates,
+        authority.trust_certificates_file,
+        "trust_certificates",
+        "certificates of CAs as PEM",
+    )
+    if trusted is not None:
+        _check_trusted(authority, key, trusted, reader)
+    return authority.model_copy(
+        update={"certificate": certificate, "private_key": private_key, "trust_certificates": trusted}
+    )
+
+
+def _check_trusted(authority: Authority, key: Path, trusted: str, reader: Reader) -> None:
+    from_file = authority.trust_certificates_file
+    named = (*key, "trust_certificates" if from_file is None else "trust_certificates_file")
+    got = "text" if from_file is None else shown(named, str(from_file))
+    try:
+        parsed = x509.load_pem_x509_certificates(trusted.encode())
+        extensions = [certificate.extensions for certificate in parsed]
+    except (ValueError, UnsupportedAlgorithm):
+        reader.refuse(
+            named, got, "PEM certificates of CAs", "They cannot be read as certificates.", "Give the PEM texts."
+        )
+        return
+    for certificate, extension in zip(parsed, extensions, strict=True):
+        _check_certificate(certificate, extension, named, got, reader)
 
 
 def _check(authority: Authority, key: Path, certificate: str, private_key: str, reader: Reader) -> None:

@@ -162,8 +162,15 @@ class Authority(Part):
     """A certificate authority of your own; without certificate and key, one is generated."""
 
     generation: Annotated[int, whole(1, 1000)] = Field(
-        default=1, description="Number of the CA's generation; a higher one is another CA."
+        default=1, description="Number of the generated CA that issues; another number is another CA."
     )
+    trust_generations: tuple[Annotated[int, whole(1, 1000)], ...] = Field(
+        default=(), description="More generated CAs that are trusted, by number; for a rotation."
+    )
+    trust_certificates: PublicPem | None = Field(
+        default=None, description="More CAs that are trusted, as PEM; for the rotation of a CA of your own."
+    )
+    trust_certificates_file: LocalPath | None = Field(default=None, description="File with `trust_certificates`.")
     certificate: PublicPem | None = Field(default=None, description="The CA's certificate as PEM.")
     certificate_file: LocalPath | None = Field(default=None, description="File with `certificate`.")
     private_key: SecretText | None = Field(default=None, repr=False, description="The CA's unencrypted key as PEM.")

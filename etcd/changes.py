@@ -1,0 +1,41 @@
+"""Which settings of a member differ from what its host has active, in words."""
+
+import re
+
+from etcd import render
+from etcd.member import Member
+from etcd.observation import HostFacts
+
+_LINE = re.compile(r'^([A-Z0-9_]+)="(.*)"$')
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """Read an environment file as `render` writes it."""
+    matches = (_LINE.match(line) for line in text.splitlines())
+    return {match[1]: _ESCAPED.sub(r"\1", match[2]) for match in matches if match}
+
+
+def changes(member: Member, seen: HostFacts) -> list[str]:
+    """Return each setting whose change takes a restart, as `heartbeat-interval 250 → 300`.
+
+    The CA bundles are not compared: Preflight does not know the new ones yet.
+    """
+    if not seen.active_environment:
+        return []
+    before, after = parse_environment(seen.active_environment), render.environment(member)
+    before.pop(render.REVISION_VARIABLE, None)
+    found = [
+        f"{_option(name)} {before.get(name, '(unset)')} → {after.get(name, '(unset)')}"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
+    if seen.active_version and seen.active_version != member.version:
+        found.insert(0, f"version {seen.active_version} → {member.version}")
+    if seen.active_unit and seen.active_unit != render.unit(member):
+        found.append("the systemd unit")
+    return found
+
+
+def _option(variable: str) -> str:
+    return variable.removeprefix("ETCD_").lower().replace("_", "-")
