@@ -138,7 +138,7 @@ class Preflight(Resource):
         plan = planning.plan(observed, target, alive)
         for warning in plan.warnings:
             await self.warn(urn, warning)
-        lines = []
+        lines: list[str] = []
         for step in plan.steps:
             seen = observed.get(step.name) if isinstance(step, planning.Restart) else None
             why = (
