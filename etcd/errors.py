@@ -9,7 +9,8 @@ from typing import Self
 class Problem:
     """One thing that is wrong.
 
-    `where` names the node or setting, `what` says what was found and why it matters, `action` what to do.
+    `where` names the node or setting, `what` says what was found and why it matters, `action` what to do. A `what`
+    that quotes lines of a log ends in a newline.
     """
 
     where: str
@@ -17,7 +18,8 @@ class Problem:
     action: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}. {self.action}."
+        pause = "" if self.what.endswith("\n") else ". "
+        return f"{self.where}: {self.what}{pause}{self.action}."
 
 
 class ClusterError(Exception):

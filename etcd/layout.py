@@ -39,8 +39,12 @@ class Layout:
 
     @property
     def wal(self) -> str:
-        """The directory that holds the WAL files: its own one, or etcd's default inside the data directory."""
-        return self.wal_dir or f"{self.data_dir}/member/wal"
+        """The directory that holds the WAL files, etcd's `wal-dir`.
+
+        It lies inside `wal_dir`, which may be a mount point: etcd makes the directory by renaming a temporary one
+        beside it (storage/wal/wal.go, Create), which a mount point and a parent of root's do not allow.
+        """
+        return f"{self.wal_dir}/wal" if self.wal_dir else f"{self.data_dir}/member/wal"
 
     @property
     def environment(self) -> str:

@@ -56,7 +56,7 @@ def environment(member: members.Member) -> dict[str, str]:
     options = {
         "name": member.name,
         "data-dir": layout.data_dir,
-        **({"wal-dir": layout.wal_dir} if layout.wal_dir else {}),
+        **({"wal-dir": layout.wal} if layout.wal_dir else {}),
         "listen-peer-urls": f"https://{listen}:{member.peer_port}",
         "listen-client-urls": ",".join(client_listeners),
         "initial-advertise-peer-urls": member.peer_url,

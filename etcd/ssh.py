@@ -250,8 +250,9 @@ async def _open(
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        # asyncio puts its own words into `strerror`
+        return os.strerror(error.errno).lower()
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error) or type(error).__name__

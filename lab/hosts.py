@@ -115,6 +115,7 @@ class Lab:
         image.ensure(say)
         with locked(self.folder / "network.lock"):
             network.up(self.addresses)
+            network.allow_many_hosts()
         hosts = [self.host(f"h{number}") for number in range(1, count + 1)]
         with ThreadPoolExecutor(max(1, len(hosts))) as pool:
             for started in [pool.submit(host.start) for host in hosts]:

@@ -21,6 +21,20 @@ def exists(interface: str) -> bool:
     return (INTERFACES / interface).exists()
 
 
+_INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+_INOTIFY_INSTANCES = 1024
+
+
+def allow_many_hosts() -> None:
+    """Raise the machine's limit of inotify instances, which all hosts share.
+
+    A booted host holds about ten; with the kernel's default of 128, the systemd of the thirteenth fails units with
+    `Failed to create inotify object: Too many open files`.
+    """
+    if int(_INOTIFY_LIMIT.read_text()) < _INOTIFY_INSTANCES:
+        _INOTIFY_LIMIT.write_text(f"{_INOTIFY_INSTANCES}\n")
+
+
 def up(addresses: Addresses) -> None:
     """Make the bridge and its addresses where they are missing."""
     # with the bridge gone, nothing for the lab's addresses may leave by the default route

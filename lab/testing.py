@@ -55,8 +55,8 @@ def get_ready() -> None:
 
 
 def run(jobs: int, arguments: list[str]) -> int:
-    """Run pytest over the scenarios, each file on one worker, and return its exit status."""
-    words = [sys.executable, "-m", "pytest", SCENARIOS, "-n", str(jobs), "--dist", "loadfile", *arguments]
+    """Run pytest over the scenarios on several workers and return its exit status."""
+    words = [sys.executable, "-m", "pytest", SCENARIOS, "-n", str(jobs), *arguments]
     with subprocess.Popen(words, cwd=CHECKOUT) as process:
         while True:
             try:

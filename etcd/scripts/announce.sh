@@ -9,8 +9,8 @@ if [ -f "$config/attempt" ]; then
 	stamp=unborn-$(date +%Y%m%dT%H%M%S)
 	if [ -d "$data/member" ]; then mv "$data/member" "$data/$stamp"; fi
 	if [ -n "$wal" ] && [ -n "$(ls -A "$wal" 2>/dev/null)" ]; then
-		mkdir "$wal/$stamp"
-		for file in "$wal"/*.wal "$wal"/*.tmp; do [ ! -e "$file" ] || mv "$file" "$wal/$stamp/"; done
+		rm -rf "$wal/wal.tmp"
+		if [ -d "$wal/wal" ]; then mv "$wal/wal" "$wal/$stamp"; fi
 	fi
 fi
 printf '%s\n' "$new" | write_file "$config/attempt" 644

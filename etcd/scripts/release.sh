@@ -19,7 +19,7 @@ done
 rm -f "$install"/etcd-v*-linux-*.tar.gz
 if [ "$purge" = yes ]; then
 	rm -rf "$data/member" "$data"/unborn-*
-	if [ -n "$wal" ]; then rm -rf "$wal"/*.wal "$wal"/*.tmp "$wal"/unborn-*; fi
+	if [ -n "$wal" ]; then rm -rf "$wal/wal" "$wal/wal.tmp" "$wal"/unborn-*; fi
 fi
 kept=no
 for directory in "$data" ${wal:+"$wal"}; do

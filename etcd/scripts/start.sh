@@ -4,5 +4,9 @@ config=$1 verb=$2
 write_file "$config/bootstrap.env" 644
 [ -s "$config/bootstrap.env" ] || rm -f "$config/bootstrap.env"
 systemctl reset-failed etcd.service 2>/dev/null || :
-systemctl show -p InvocationID --value etcd.service
+# A start of what runs already makes no new invocation to wait for.
+case $verb:$(systemctl show -p ActiveState --value etcd.service) in
+start:active | start:activating) ;;
+*) systemctl show -p InvocationID --value etcd.service ;;
+esac
 systemctl "$verb" --no-block etcd.service

@@ -120,7 +120,7 @@ class Paths(Part):
     data_dir: HostDirectory = Field(default="/var/lib/etcd", description="etcd's data directory; may be a mount point.")
     wal_dir: HostDirectory | None = Field(
         default=None,
-        description="Directory of the write-ahead log; without it, `member/wal` inside `data_dir`.",
+        description="Holds the write-ahead log, in `wal`; without it, `member/wal` inside `data_dir`.",
     )
 
 

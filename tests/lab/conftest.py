@@ -5,12 +5,23 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import Stack
+from xdist.scheduler import LoadScopeScheduling
 
 from lab import sweeping
 from lab.hosts import Host, Lab
+
+# The tests of these modules share hosts, so one worker runs them in order; all others stand alone.
+TOGETHER = {
+    "test_cluster_of_three.py",
+    "test_drift.py",
+    "test_lab_hosts.py",
+    "test_refusals.py",
+    "test_setting_changes.py",
+}
 
 _open_stacks: list[Stack] = []
 
@@ -115,7 +126,7 @@ def make_module_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport() -> Iterator[None]:
     """Show what pulumi and etcd said last where a scenario failed."""
     report = yield
     if report.failed:
@@ -125,3 +136,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             except Exception as error:  # noqa: BLE001  a report that fails must not hide the failure
                 report.sections.append((f"stack {stack.name}", f"no report: {error}"))
     return report
+
+
+class Scheduling(LoadScopeScheduling):
+    """Sends each test, or each module of `TOGETHER`, to whichever worker is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if Path(module).name in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Use it."""
+    return Scheduling(config, log)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from core_samples import CLUSTER, WAL_HEAD, WAL_IDENTITY, printed
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd import observation
@@ -181,6 +181,7 @@ def test_a_machine_has_etcds_name_of_its_architecture(machine: str, architecture
     assert HostFacts(machine=machine).architecture == architecture
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.text())
 def test_lines_of_others_are_passed_over(noise: str) -> None:
     stray = "".join(f"note {line}\n" for line in noise.splitlines())

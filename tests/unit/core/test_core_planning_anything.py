@@ -56,7 +56,7 @@ def clusters(draw: st.DrawFn) -> tuple[Observed, Target]:
     return {name: draw(hosts(name, names)) for name in names}, wanted
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(clusters())
 def test_no_observation_leads_to_a_harmful_step(cluster: tuple[Observed, Target]) -> None:
     observed, wanted = cluster

@@ -15,7 +15,7 @@ from typing import Any
 import environment_file
 import pytest
 from core_samples import LAYOUT, member
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd import render
@@ -95,6 +95,7 @@ def test_systemd_reads_back_every_value(case: str) -> None:
     assert read == {**render.environment(CASES[case]), render.REVISION_VARIABLE: name}
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.dictionaries(
         st.from_regex(r"\A[A-Z][A-Z_]{0,9}\Z"), st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0"))

@@ -211,7 +211,7 @@ def test_a_damaged_revision_is_staged_anew(host: Namespace, config: Path) -> Non
     assert (config / "revisions" / "r1" / "version").read_text() == "1"
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", archive(version="1")[:700]])
+@pytest.mark.parametrize("content", [b"", b"no archive", archive(version="1")[:700]], ids=["none", "other", "cut"])
 def test_an_archive_that_arrives_cut_stages_nothing(host: Namespace, config: Path, content: bytes) -> None:
     assert stage(host, config, "r1", content).returncode != 0
     assert list((config / "revisions").iterdir()) == []

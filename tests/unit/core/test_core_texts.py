@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from core_samples import LAYOUT, member
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd import etcdctl, guide
@@ -43,6 +43,7 @@ def test_addresses_are_told_from_names_and_both_are_sorted() -> None:
     assert names == Names(["b.example.net", "localhost"], ["192.0.2.10", "192.0.2.9", "2001:db8::1"])
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.permutations(["b", "a", "::1", "10.0.0.1", "a", "0:0:0:0:0:0:0:1"]))
 def test_neither_order_nor_spelling_changes_the_names(names: list[str]) -> None:
     assert split_names(names) == Names(["a", "b"], ["10.0.0.1", "::1"])

@@ -2,7 +2,7 @@
 
 import pytest
 from core_samples import WAL_HEAD, WAL_IDENTITY
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd import wal
@@ -26,12 +26,14 @@ def test_preallocated_zeros_have_no_identity() -> None:
     assert wal.parse(bytes(512)) is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=512))
 def test_garbage_is_never_an_error(head: bytes) -> None:
     identity = wal.parse(head)
     assert identity is None or int(identity.member_id, 16) >= 0
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 511), st.binary(min_size=1, max_size=16))
 def test_a_damaged_head_is_never_an_error(position: int, damage: bytes) -> None:
     identity = wal.parse(WAL_HEAD[:position] + damage + WAL_HEAD[position + len(damage) :])

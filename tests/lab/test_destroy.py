@@ -1,0 +1,93 @@
+"""What destroy removes and keeps, and how what it kept is used again."""
+
+from pathlib import Path
+
+import pytest
+from conftest import MakeHosts, MakeStack
+from outside import Client
+from traces import inventory
+
+pytestmark = pytest.mark.lab
+
+DATA = ("/var/lib/etcd", "user etcd:", "group etcd:")
+
+
+def test_destroy_leaves_no_trace_but_data_and_up_resumes_it(
+    fresh: MakeHosts, make_stack: MakeStack, tools: Path
+) -> None:
+    hosts = fresh(2)
+    before = {host.name: inventory(host) for host in hosts}
+    stack = make_stack(hosts)
+    stack.up()
+    assert [member["healthy"] for member in stack.output("members")] == [True, True]
+    cluster_id, ids = stack.output("cluster_id"), {member["id"] for member in stack.output("members")}
+    Client(stack, tools).put("kept", "over destroy")
+
+    stack.destroy()
+    for host in hosts:
+        more, less = inventory(host) - before[host.name], before[host.name] - inventory(host)
+        accounts = {f"/etc/{name} holds" for name in ("passwd", "group", "shadow", "gshadow")}
+        changed = {line for line in more | less if " ".join(line.split()[:2]) not in accounts}
+        assert [line for line in changed if not line.startswith(DATA)] == []
+        assert host.run("ls /var/lib/etcd/member").stdout.split() == ["snap", "wal"]
+
+    stack.up()
+    assert stack.output("cluster_id") == cluster_id
+    assert {member["id"] for member in stack.output("members")} == ids
+    assert Client(stack, tools).get("kept") == "over destroy"
+
+    stack.config["purge_data_on_destroy"] = True
+    stack.up()
+    stack.destroy()
+    for host in hosts:
+        assert inventory(host) ^ before[host.name] == set()
+
+
+def test_a_user_and_directories_that_were_there_before_stay(fresh: MakeHosts, make_stack: MakeStack) -> None:
+    (host,) = fresh(1)
+    host.run("groupadd etcd; useradd -g etcd -d /srv/etcd -m etcd; mkdir -p /opt/etcd /etc/etcd; touch /opt/etcd/mine")
+    before = inventory(host)
+    stack = make_stack([host], purge_data_on_destroy=True)
+    stack.up()
+    stack.destroy()
+    assert inventory(host) ^ before == set()
+
+
+def test_a_protected_cluster_is_not_destroyed(fresh: MakeHosts, make_stack: MakeStack) -> None:
+    (host,) = fresh(1)
+    stack = make_stack([host], protect_cluster=True)
+    stack.up()
+    before = stack.pids()
+    done = stack.run("destroy", "--yes", "--skip-preview", seconds=120)
+    assert done.returncode != 0
+    assert "protect" in done.stdout
+    assert stack.pids() == before
+
+
+def test_data_of_two_clusters_is_refused(fresh: MakeHosts, make_stack: MakeStack) -> None:
+    hosts = fresh(2)
+    for number, host in enumerate(hosts):
+        stack = make_stack([host], f"one-{number}")
+        stack.up()
+        stack.destroy()
+    both = make_stack(hosts, "both")
+    said = both.refused()
+    assert "holds data of cluster" in said
+    assert "etcd-1: " in said or "etcd-2: " in said
+    assert set(both.pids().values()) == {0}
+    for host in hosts:
+        assert host.run("test ! -e /etc/etcd", check=False).returncode == 0
+
+
+def test_data_on_one_of_two_hosts_never_becomes_a_new_cluster(fresh: MakeHosts, make_stack: MakeStack) -> None:
+    old, empty = fresh(2)
+    first = make_stack([old], "first")
+    first.up()
+    first.destroy()
+    wal = "cd /var/lib/etcd/member/wal && sha256sum *.wal"
+    before = old.run(wal).stdout
+    both = make_stack([old, empty], "both")
+    said = both.refused()
+    assert "etcd-2: it has no data" in said
+    assert set(both.pids().values()) == {0}
+    assert old.run(wal).stdout == before

@@ -1,0 +1,171 @@
+"""Observe, plan, execute one step, look again."""
+
+import asyncio
+import contextlib
+import datetime
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import pytest
+from core_samples import CLUSTER, down, empty, member_id, serving, stopped, target
+
+from etcd import convergence, lease
+from etcd.convergence import Outcome, Run, converge
+from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
+from etcd.execution import Deadlines, Executor
+from etcd.lease import Lease
+from etcd.planning import Refusal, Restart, StartExisting, StartNew, Step, Target
+from etcd.ssh import Address
+
+ALL_SERVE = {name: serving(name) for name in "abc"}
+STALE = {name: serving(name, running_revision="r0") for name in "abc"}
+DEADLINES = Deadlines(60, 180, 120, 60)
+Look = Mapping[str, Any]
+
+
+class Cluster:
+    """Stands in for the hosts: each look shows the next of `looks`, the last one again and again."""
+
+    def __init__(self, *looks: Look) -> None:
+        self.looks = list(looks)
+        self.steps: list[Step] = []
+        self.warnings: list[str] = []
+        self.cancelled = asyncio.Event()
+        self.cancel_at_step = 0
+        self.unreachable: set[str] = set()
+        self.pauses: list[float] = []
+
+    async def session(self, node: str, _address: Address) -> str:
+        if node in self.unreachable:
+            raise Unreachable(down(node))
+        return node
+
+    async def observe_all(self, *_: Any) -> Look:
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    async def execute(self, _executor: Executor, step: Step, _facts: Look) -> None:
+        self.steps.append(step)
+        if len(self.steps) == self.cancel_at_step:
+            self.cancelled.set()
+
+    async def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+
+
+def run(cluster: Cluster, wanted: Target, monkeypatch: pytest.MonkeyPatch) -> Outcome:
+    """Converge on these hosts."""
+
+    @contextlib.asynccontextmanager
+    async def granted(*_: Any) -> AsyncIterator[Lease]:
+        yield Lease("run-1")
+
+    monkeypatch.setattr(lease, "held", granted)
+    monkeypatch.setattr(convergence, "observe_all", cluster.observe_all)
+    monkeypatch.setattr(convergence.asyncio, "sleep", cluster.pause)
+    monkeypatch.setattr(Executor, "execute", lambda *arguments: cluster.execute(*arguments))
+    address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
+    work = Run(cluster, dict.fromkeys("abc", address), DEADLINES, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    return asyncio.run(converge(work, wanted, None))
+
+
+def test_a_cluster_as_wanted_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(ALL_SERVE)
+    ids = {name: member_id(name) for name in "abc"}
+    assert run(cluster, target(), monkeypatch) == Outcome(CLUSTER, ids, 0)
+    assert cluster.steps == []
+
+
+def test_only_the_first_step_is_taken_before_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    birth = {name: empty() for name in "abc"}
+    one_stopped = {**ALL_SERVE, "c": stopped("c")}
+    cluster = Cluster(birth, one_stopped, ALL_SERVE)
+    assert run(cluster, target(), monkeypatch).steps == 2
+    assert cluster.steps == [StartNew(("a", "b", "c"), None), StartExisting(("c",))]
+
+
+def test_members_restart_one_by_one_with_time_to_settle_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(STALE, {**STALE, "b": serving("b")}, {**ALL_SERVE, "a": STALE["a"]}, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert cluster.steps == [Restart("b", False), Restart("c", False), Restart("a", True)]
+    assert cluster.pauses == [convergence.SETTLE_SECONDS] * 2, "none after the last"
+
+
+def test_a_cancel_ends_after_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(STALE, {**STALE, "b": serving("b")})
+    cluster.cancel_at_step = 1
+    with pytest.raises(Cancelled, match="stopped as asked, with 2 steps left"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == [Restart("b", False)]
+
+
+def test_a_cancel_with_nothing_left_to_do_is_a_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({**ALL_SERVE, "c": stopped("c")}, ALL_SERVE)
+    cluster.cancel_at_step = 1
+    assert run(cluster, target(), monkeypatch).steps == 1
+
+
+def test_a_refusal_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({"a": empty(), "b": empty(), "c": down("c")})
+    with pytest.raises(Refusal):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == []
+
+
+def test_a_host_that_is_down_is_told_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster({**ALL_SERVE, "b": stopped("b"), "c": down("c")}, {**ALL_SERVE, "c": down("c")})
+    cluster.unreachable = {"c"}
+    assert run(cluster, target(), monkeypatch).steps == 1
+    assert any("c: cannot connect to it" in warning for warning in cluster.warnings)
+
+
+def test_a_cluster_that_never_becomes_as_wanted_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterError, match="it is not as wanted after 200 steps"):
+        run(Cluster({**ALL_SERVE, "c": stopped("c")}), target(), monkeypatch)
+
+
+# clocks
+
+
+def wait_for_clocks(seconds_ahead: float, offsets: Mapping[str, float], monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def say(_: str) -> None:
+        """Nobody listens."""
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    executor = Executor({}, target(), Lease("run-1"), DEADLINES, say, None)
+    valid_from = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds_ahead)
+    facts = {name: empty(clock_offset=offset) for name, offset in offsets.items()}
+    asyncio.run(executor.wait_for_clocks(valid_from, facts))
+    return pauses
+
+
+def test_certificates_that_are_valid_everywhere_wait_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wait_for_clocks(-5, {"a": 0, "b": -4, "c": 90}, monkeypatch) == []
+
+
+def test_the_slowest_clock_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    (pause,) = wait_for_clocks(0, {"a": 0, "b": -30, "c": -10}, monkeypatch)
+    assert pause == pytest.approx(30, abs=1)
+
+
+def test_a_clock_that_is_too_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ClusterError, match=r"b: its clock is [0-9]+ s before the first moment of the new certificates"):
+        wait_for_clocks(0, {"a": 0, "b": -600}, monkeypatch)
+
+
+def test_a_run_without_its_lease_takes_no_step() -> None:
+    lost = Lease("run-1", ClusterError(Problem("a", "another run has it", "Wait")))
+
+    async def say(_: str) -> None:
+        """Nobody listens."""
+
+    executor = Executor({}, target(), lost, DEADLINES, say, None)
+    with pytest.raises(ClusterError, match="another run has it"):
+        asyncio.run(executor.execute(StartNew(("a",), None), {}))

@@ -1,0 +1,493 @@
+"""What each resource type makes of its inputs, its state and what it sees on the hosts."""
+
+import asyncio
+import datetime
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from plugin_calls import Engine
+
+from etcd import convergence
+from etcd.convergence import Outcome
+from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.layout import Layout
+from etcd.member import Member
+from etcd.observation import HostFacts, Stamp
+from etcd.ssh import Result
+from plugin.archive import Archive
+from plugin.host import Host
+from plugin.preflight import Preflight
+from plugin.resource import Context
+from plugin.rollout import Rollout
+from plugin.service import Service
+from plugin.values import UNKNOWN, has_unknown
+
+MEMBER = Member(
+    "a", "192.0.2.1", 2379, 2380, "3.6.16", "etcd", "etcd", 900, {}, Layout("/bin", "/opt", "/etc/etcd", "/data", None)
+)
+CONNECTION: dict[str, Any] = {
+    "host": "192.0.2.1",
+    "port": 22,
+    "user": "root",
+    "host_key": None,
+    "connect_seconds": 5,
+}
+BARE = HostFacts(machine="x86_64", fetch_tool="curl")
+
+
+@dataclass
+class Hosts(Context):
+    """A context whose hosts are what the test says; `runs` are the scripts' arguments and inputs."""
+
+    seen: dict[str, HostFacts | ClusterError] = field(default_factory=dict)
+    printed: str = ""
+    runs: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)
+    looks: int = 0
+
+    async def session(self, node: str, connection: Mapping[str, Any]) -> Any:
+        """Return a session that notes what it runs."""
+        seen = self.seen.get(node)
+        if isinstance(seen, Unreachable):
+            raise seen
+
+        async def run(_script: str, *arguments: str, stdin: bytes = b"", **_: Any) -> Result:
+            self.runs.append((arguments, stdin))
+            return Result(0, self.printed, "")
+
+        return SimpleNamespace(run=run, host_key=f"ssh-ed25519 key-of-{node}", node=node)
+
+    async def look(self, node: str, connection: Mapping[str, Any], member: Member, seconds: int) -> HostFacts:
+        """Return what the test says is on the host."""
+        self.looks += 1
+        seen = self.seen[node]
+        if isinstance(seen, ClusterError):
+            raise seen
+        return seen
+
+    @property
+    def told(self) -> list[str]:
+        """The messages to the user."""
+        return [message for _, message in self.engine.told]  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def hosts() -> Hosts:
+    return Hosts(Engine())  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+def unreachable(node: str) -> Unreachable:
+    return Unreachable(Problem(node, "cannot connect to it", "Check the host"))
+
+
+# Host
+
+
+HOST: dict[str, Any] = {
+    "connection": CONNECTION,
+    "address": "192.0.2.1",
+    "member": MEMBER.inputs(),
+    "owner": "owner",
+    "stack": "org/project/dev",
+    "purge_data": False,
+    "abandon_unreachable": False,
+    "seconds": 60,
+}
+CLAIMED = {**HOST, "architecture": "amd64", "host_id": "0123456789abcdef", "damage": 2}
+
+
+def test_a_new_host_gets_a_stamp_of_its_own(hosts: Hosts) -> None:
+    hosts.printed = "aarch64\n"
+    first, outputs = asyncio.run(Host(hosts).create("urn", HOST))
+    second, _ = asyncio.run(Host(hosts).create("urn", HOST))
+    assert first != second
+    assert Stamp.parse(hosts.runs[0][1].decode()) == Stamp("owner", first, "a", "org/project/dev")
+    assert (outputs["architecture"], outputs["host_id"], outputs["damage"]) == ("arm64", first, 0)
+
+
+def test_an_update_renews_the_stamp_it_has(hosts: Hosts) -> None:
+    hosts.printed = "x86_64\n"
+    outputs = asyncio.run(Host(hosts).update("urn", CLAIMED, HOST))
+    assert Stamp.parse(hosts.runs[0][1].decode()).host == CLAIMED["host_id"]
+    assert outputs == CLAIMED
+
+
+def test_a_host_at_another_address_is_another_host(hosts: Hosts) -> None:
+    assert "address" in Host.replace_on
+    assert asyncio.run(Host(hosts).diff(CLAIMED, {**HOST, "address": "192.0.2.2"})) == ["address"]
+    assert asyncio.run(Host(hosts).diff(CLAIMED, HOST)) == [], "outputs alone are no difference"
+
+
+def test_damaged_binaries_raise_the_count(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, binaries_whole=False)}
+    assert asyncio.run(Host(hosts).read("urn", CLAIMED)) == {**CLAIMED, "damage": 3}
+
+
+@pytest.mark.parametrize("seen", [BARE, unreachable("a")])
+def test_whole_binaries_or_no_answer_leave_the_count(hosts: Hosts, seen: HostFacts | ClusterError) -> None:
+    hosts.seen = {"a": seen}
+    assert asyncio.run(Host(hosts).read("urn", CLAIMED)) == CLAIMED
+
+
+def test_a_preview_of_a_new_host_leaves_open_what_the_host_decides(hosts: Hosts) -> None:
+    planned = Host(hosts).planned({}, HOST)
+    assert (planned["architecture"], planned["host_id"]) == (UNKNOWN, UNKNOWN)
+    assert Host(hosts).planned(CLAIMED, HOST) == CLAIMED
+
+
+@pytest.mark.parametrize(("purge", "word"), [(False, "no"), (True, "yes")])
+def test_a_removal_names_its_stamp_and_purges_only_when_told(hosts: Hosts, purge: bool, word: str) -> None:
+    asyncio.run(Host(hosts).delete("urn", {**CLAIMED, "purge_data": purge}))
+    assert hosts.runs[0][0] == ("/etc/etcd", "/opt", "/bin", "/data", "", CLAIMED["host_id"], word)
+
+
+def test_a_host_that_is_gone_at_scale_in_is_a_warning(hosts: Hosts) -> None:
+    hosts.seen = {"a": unreachable("a")}
+    asyncio.run(Host(hosts).delete("urn", CLAIMED))
+    assert "a cannot be reached, so all of this stays on it" in hosts.told[0]
+
+
+def test_a_host_that_is_gone_stops_a_destroy(hosts: Hosts) -> None:
+    hosts.seen, hosts.destroying = {"a": unreachable("a")}, True
+    with pytest.raises(ClusterError, match="`abandon_unreachable` to true"):
+        asyncio.run(Host(hosts).delete("urn", CLAIMED))
+
+
+def test_a_host_that_is_gone_may_be_abandoned(hosts: Hosts) -> None:
+    hosts.seen, hosts.destroying = {"a": unreachable("a")}, True
+    asyncio.run(Host(hosts).delete("urn", {**CLAIMED, "abandon_unreachable": True}))
+    assert len(hosts.told) == 1
+
+
+# Archive
+
+
+def pushed(path: Path, **changes: Any) -> dict[str, Any]:
+    digest = hashlib.sha256(b"archive").hexdigest()
+    inputs = {"connection": CONNECTION, "node": "a", "digest": digest, "source": str(path), "target": "/opt/x.tar.gz"}
+    return {**inputs, "damage": 0, "seconds": 600, **changes}
+
+
+def test_an_archive_is_sent_on_standard_input(hosts: Hosts, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"archive")
+    asyncio.run(Archive(hosts).create("urn", pushed(tmp_path / "x")))
+    assert hosts.runs == [(("/opt/x.tar.gz",), b"archive")]
+
+
+def test_an_archive_with_another_sum_is_not_sent(hosts: Hosts, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"another")
+    with pytest.raises(ClusterError, match=r"a: .*has SHA-256 .* is pinned"):
+        asyncio.run(Archive(hosts).create("urn", pushed(tmp_path / "x")))
+    assert hosts.runs == []
+
+
+def test_an_archive_that_is_missing_is_named(hosts: Hosts, tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"a: cannot read .*/x: No such file or directory"):
+        asyncio.run(Archive(hosts).create("urn", pushed(tmp_path / "x")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "times"), [({}, 0), ({"seconds": 1}, 0), ({"damage": 1}, 1), ({"target": "/y"}, 1)]
+)
+def test_an_archive_is_sent_again_only_for_a_reason(
+    hosts: Hosts, tmp_path: Path, changes: dict[str, Any], times: int
+) -> None:
+    (tmp_path / "x").write_bytes(b"archive")
+    state = pushed(tmp_path / "x")
+    asyncio.run(Archive(hosts).update("urn", state, pushed(tmp_path / "x", **changes)))
+    assert len(hosts.runs) == times
+
+
+# Service
+
+
+def leaf(begins: datetime.datetime) -> str:
+    """Return a certificate that is valid from a moment on."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([])
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(begins)
+        .not_valid_after(begins + datetime.timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+        .decode()
+    )
+
+
+START = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+SERVICE: dict[str, Any] = {
+    "connection": CONNECTION,
+    "member": MEMBER.inputs(),
+    "client_ca": "client CA\n",
+    "peer_ca": "peer CA\n",
+    "leafs": {"server": leaf(START), "peer": leaf(START + datetime.timedelta(seconds=7))},
+    "keys": {"server": "server key\n", "peer": "peer key\n"},
+    "seconds": 60,
+}
+
+
+def test_a_service_stages_its_revision_and_its_leafs(hosts: Hosts) -> None:
+    identity, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    assert identity == "a"
+    assert [run[0] for run in hosts.runs] == [
+        ("/etc/etcd/revisions", outputs["revision"], "etcd"),
+        ("/etc/etcd/certificates", outputs["certificates"], "etcd"),
+    ]
+    assert b"server key\n" in hosts.runs[1][1] and b"server key\n" not in hosts.runs[0][1]
+    assert outputs["valid_from"] == "2030-01-01T00:00:07+00:00", "all leafs are valid from the last one's start"
+
+
+def test_a_preview_of_a_service_names_what_will_be_staged(hosts: Hosts) -> None:
+    _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    assert Service(hosts).planned({}, SERVICE) == outputs
+    unknown = Service(hosts).planned({}, {**SERVICE, "leafs": {"server": UNKNOWN}})
+    assert [unknown[key] for key in ("revision", "certificates", "valid_from")] == [UNKNOWN] * 3
+
+
+def test_a_service_that_is_staged_has_no_difference(hosts: Hosts) -> None:
+    _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    assert asyncio.run(Service(hosts).diff(outputs, SERVICE)) == []
+
+
+def test_a_program_that_renders_other_files_stages_again(hosts: Hosts) -> None:
+    _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    assert asyncio.run(Service(hosts).diff({**outputs, "revision": "of an older program"}, SERVICE)) == ["revision"]
+
+
+def test_the_keys_of_a_service_are_secrets_in_the_state() -> None:
+    assert {"keys", "connection"} <= Service.secrets
+
+
+def test_a_refresh_reports_what_is_no_longer_staged(hosts: Hosts) -> None:
+    _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    hosts.seen = {"a": replace(BARE, staged=(outputs["certificates"],))}
+    state = asyncio.run(Service(hosts).read("urn", outputs))
+    assert (state["revision"], state["certificates"]) == ("", outputs["certificates"])
+    assert asyncio.run(Service(hosts).diff(state, SERVICE)) == ["revision"]
+
+
+def test_a_refresh_without_an_answer_keeps_what_was_known(hosts: Hosts) -> None:
+    _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
+    hosts.seen = {"a": unreachable("a")}
+    assert asyncio.run(Service(hosts).read("urn", outputs)) == outputs
+
+
+# Rollout
+
+
+ROLLOUT: dict[str, Any] = {
+    "connections": {"a": CONNECTION},
+    "members": {"a": {**MEMBER.inputs(), "revision": "r1", "certificates": "c1"}},
+    "host_ids": {"a": "h1"},
+    "valid_from": "2030-01-01T00:00:00+00:00",
+    "deadlines": {"command": 60, "bootstrap": 180, "member_start": 120, "clock_wait": 60, "shutdown": 90},
+    "token": None,
+    "abandon_unreachable": False,
+}
+RUNNING = {"a": {"revision": "r1", "certificates": "c1"}}
+ROLLED = {**ROLLOUT, "cluster_id": "beef", "member_ids": {"a": "1"}, "steps": 3, "running": RUNNING}
+
+
+@pytest.fixture
+def converged(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let every convergence take two steps, and note its target."""
+    targets: list[Any] = []
+
+    async def converge(_run: Any, target: Any, _valid_from: Any) -> Outcome:
+        targets.append(target)
+        return Outcome("beef", {"a": "dc50b8daae93b3e0"}, 2)
+
+    monkeypatch.setattr(convergence, "converge", converge)
+    return targets
+
+
+def test_a_birth_is_told_in_the_outputs(hosts: Hosts, converged: list[Any]) -> None:
+    identity, outputs = asyncio.run(Rollout(hosts).create("urn", ROLLOUT))
+    assert identity == "beef" and converged[0].cluster_id is None
+    assert outputs == {
+        **ROLLOUT,
+        "cluster_id": "beef",
+        "member_ids": {"a": "dc50b8daae93b3e0"},
+        "steps": 2,
+        "running": RUNNING,
+    }
+
+
+def test_an_update_remembers_the_cluster_and_counts_on(hosts: Hosts, converged: list[Any]) -> None:
+    outputs = asyncio.run(Rollout(hosts).update("urn", ROLLED, ROLLOUT))
+    assert converged[0].cluster_id == "beef" and outputs["steps"] == 5
+
+
+def test_a_member_that_uses_something_else_is_a_difference(hosts: Hosts) -> None:
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, ROLLOUT)) == []
+    running = {"a": {"revision": "r0", "certificates": "c1"}}
+    assert asyncio.run(Rollout(hosts).diff({**ROLLED, "running": running}, ROLLOUT)) == ["running"]
+
+
+def test_the_first_moment_of_the_certificates_alone_is_no_difference(hosts: Hosts) -> None:
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, {**ROLLOUT, "valid_from": "2031-01-01T00:00:00+00:00"})) == []
+
+
+def test_a_refresh_sees_what_each_member_uses(hosts: Hosts) -> None:
+    unit = {"MainPID": "42", "ActiveState": "active"}
+    hosts.seen = {"a": replace(BARE, unit=unit, running_revision="r0", active_certificates="c1")}
+    state = asyncio.run(Rollout(hosts).read("urn", ROLLED))
+    assert state["running"] == {"a": {"revision": "r0", "certificates": "c1"}}
+
+
+def test_a_refresh_sees_a_member_that_does_not_run(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, active_certificates="c1")}
+    state = asyncio.run(Rollout(hosts).read("urn", ROLLED))
+    assert asyncio.run(Rollout(hosts).diff(state, ROLLOUT)) == ["running"]
+
+
+def test_a_refresh_without_an_answer_keeps_what_the_member_used(hosts: Hosts) -> None:
+    hosts.seen = {"a": unreachable("a")}
+    assert asyncio.run(Rollout(hosts).read("urn", ROLLED)) == ROLLED
+
+
+def test_a_preview_leaves_the_steps_open(hosts: Hosts) -> None:
+    planned = Rollout(hosts).planned({}, ROLLOUT)
+    assert {key for key, value in planned.items() if has_unknown(value)} == {
+        "cluster_id",
+        "member_ids",
+        "steps",
+        "running",
+    }
+    kept = Rollout(hosts).planned(ROLLED, ROLLOUT)
+    assert (kept["cluster_id"], kept["steps"]) == ("beef", UNKNOWN)
+
+
+def test_a_destroy_with_a_host_down_stops_nothing(hosts: Hosts) -> None:
+    hosts.seen = {"a": unreachable("a")}
+    with pytest.raises(ClusterError, match="destroy: nothing was stopped"):
+        asyncio.run(Rollout(hosts).delete("urn", ROLLED))
+    assert hosts.destroying, "Host removes with the same strictness"
+
+
+# Preflight
+
+
+PREFLIGHT: dict[str, Any] = {
+    "connections": {"a": CONNECTION},
+    "members": {"a": MEMBER.inputs()},
+    "architectures": {"a": None},
+    "checksums": {"amd64": "a" * 64, "arm64": ""},
+    "source": "download",
+    "stack": "org/project/dev",
+    "command_seconds": 60,
+    "clock_seconds": 60,
+}
+
+
+def check(hosts: Hosts, old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    inputs, failures = asyncio.run(Preflight(hosts).check("urn", dict(old), dict(new)))
+    return inputs, [failure.reason for failure in failures]
+
+
+def test_a_check_gives_the_cluster_an_owner_and_keeps_it(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    first, failures = check(hosts, {}, PREFLIGHT)
+    assert failures == [] and len(first["owner"]) == 16
+    assert check(hosts, first, PREFLIGHT) == (first, [])
+    assert check(hosts, {}, PREFLIGHT)[0]["owner"] != first["owner"]
+
+
+def test_a_key_that_was_trusted_at_first_use_is_kept(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    old = {"owner": "o", "connections": {"a": {**CONNECTION, "host_key": "ssh-ed25519 first"}}}
+    assert check(hosts, {}, PREFLIGHT)[0]["connections"]["a"]["host_key"] == "ssh-ed25519 key-of-a"
+    assert check(hosts, old, PREFLIGHT)[0]["connections"]["a"]["host_key"] == "ssh-ed25519 first"
+
+
+@pytest.mark.parametrize("change", [{"host": "192.0.2.9"}, {"port": 2222}])
+def test_a_key_is_not_kept_for_another_host(hosts: Hosts, change: dict[str, Any]) -> None:
+    hosts.seen = {"a": BARE}
+    old = {"owner": "o", "connections": {"a": {**CONNECTION, "host_key": "ssh-ed25519 first"}}}
+    inputs, _ = check(hosts, old, {**PREFLIGHT, "connections": {"a": {**CONNECTION, **change}}})
+    assert inputs["connections"]["a"]["host_key"] == "ssh-ed25519 key-of-a"
+
+
+def test_a_pinned_key_wins_over_a_kept_one(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    old = {"owner": "o", "connections": {"a": {**CONNECTION, "host_key": "ssh-ed25519 first"}}}
+    pinned = {**PREFLIGHT, "connections": {"a": {**CONNECTION, "host_key": "ssh-ed25519 pinned"}}}
+    assert check(hosts, old, pinned)[0]["connections"]["a"]["host_key"] == "ssh-ed25519 pinned"
+
+
+def test_with_an_unknown_address_a_preview_touches_no_host(hosts: Hosts) -> None:
+    inputs, failures = check(hosts, {}, {**PREFLIGHT, "connections": {"a": {**CONNECTION, "host": UNKNOWN}}})
+    assert failures == [] and inputs["owner"] and hosts.looks == 0
+
+
+def test_every_problem_of_every_host_is_a_failure_of_its_own(hosts: Hosts) -> None:
+    other = replace(MEMBER, name="b", address="192.0.2.2")
+    hosts.seen = {"a": replace(BARE, missing_tools=("tar",)), "b": unreachable("b")}
+    both = {
+        **PREFLIGHT,
+        "connections": {"a": CONNECTION, "b": {**CONNECTION, "host": "192.0.2.2"}},
+        "members": {"a": MEMBER.inputs(), "b": other.inputs()},
+    }
+    assert check(hosts, {}, both)[1] == [
+        "a: it has no tar. Install what is missing.",
+        "b: cannot connect to it. Check the host.",
+    ]
+
+
+def test_an_unreachable_host_refuses_a_birth(hosts: Hosts) -> None:
+    hosts.seen = {"a": unreachable("a")}
+    assert check(hosts, {}, PREFLIGHT)[1] == ["a: cannot connect to it. Check the host."]
+
+
+def test_a_host_whose_key_changed_is_a_failure(hosts: Hosts) -> None:
+    hosts.seen = {"a": ClusterError(Problem("a", "shows another host key", "Compare it"))}
+    assert check(hosts, {}, PREFLIGHT)[1] == ["a: shows another host key. Compare it."]
+
+
+def test_a_stale_agent_is_a_failure_before_any_host_is_asked(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
+    assert check(hosts, {}, PREFLIGHT)[1][0].startswith("SSH_AUTH_SOCK: it names")
+    assert hosts.looks == 0
+
+
+def test_a_stamp_of_this_cluster_is_known_only_with_its_state(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"))}
+    assert check(hosts, {"owner": "o"}, PREFLIGHT)[1] == []
+    assert "it belongs to another cluster" in check(hosts, {}, PREFLIGHT)[1][0]
+
+
+def test_a_failed_check_keeps_the_owner(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, missing_tools=("tar",))}
+    assert check(hosts, {"owner": "o"}, PREFLIGHT)[0]["owner"] == "o"
+
+
+def test_the_look_of_create_refuses_as_well(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, missing_tools=("tar",))}
+    with pytest.raises(ClusterError, match="a: it has no tar"):
+        asyncio.run(Preflight(hosts).create("urn", {**PREFLIGHT, "owner": "o"}))
+
+
+def test_create_gives_the_owner_as_its_id(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    identity, outputs = asyncio.run(Preflight(hosts).create("urn", {**PREFLIGHT, "owner": "o"}))
+    assert identity == "o" and outputs["connections"]["a"]["host_key"] == "ssh-ed25519 key-of-a"
