@@ -50,7 +50,8 @@ class Binaries(pulumi.ComponentResource):
             f"{name}-install",
             connection=pulumi.Output.from_input(args.connection).apply(command_connection),
             create="sudo -n sh -eu -s" if sudo else "sh -eu -s",
-            stdin=script,
+            # The URL of a proxy may hold a password.
+            stdin=script.apply(pulumi.Output.secret) if settings.binaries.http_proxy else script,
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
             opts=child,

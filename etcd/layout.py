@@ -47,6 +47,11 @@ class Layout:
         return f"{self.wal_dir}/wal" if self.wal_dir else f"{self.data_dir}/member/wal"
 
     @property
+    def own_wal(self) -> str:
+        """What `wal-dir` is set to; empty where the WAL stays inside the data directory."""
+        return self.wal if self.wal_dir else ""
+
+    @property
     def environment(self) -> str:
         """The environment file that the unit reads first; a link into the active revision."""
         return f"{self.config_dir}/etcd.env"

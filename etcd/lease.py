@@ -20,12 +20,19 @@ class Lease:
     """A run's hold on the cluster; `lost` says why it ended early."""
 
     holder: str
+    granted_at: float
     lost: ClusterError | None = None
 
     def check(self) -> None:
-        """Raise when another run has taken over."""
+        """Raise when another run has taken over, or may have because this one is cut off from the hosts."""
         if self.lost:
             raise self.lost
+        if asyncio.get_running_loop().time() - self.granted_at > SECONDS:
+            raise ClusterError.of(
+                "cluster",
+                f"the hold on it could not be renewed for {SECONDS} s, so another run may have taken over",
+                "Check the network to the hosts and run `pulumi up` again",
+            )
 
 
 def needed(hosts: int) -> int:
@@ -39,14 +46,17 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
 
     Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder.
     """
-    deadline = asyncio.get_running_loop().time() + wait_seconds
+    loop = asyncio.get_running_loop()
+    asked = loop.time()
+    deadline = asked + wait_seconds
     while blocked := await _acquire(sessions, hosts, holder):
         await _on_all(sessions, "release", holder)
-        if asyncio.get_running_loop().time() > deadline:
+        if loop.time() > deadline:
             raise blocked
         # The wait is for another run's clock, not for a condition that could be watched.
         await asyncio.sleep(1)
-    lease = Lease(holder)
+        asked = loop.time()
+    lease = Lease(holder, asked)
     renewal = asyncio.create_task(_renew(sessions, hosts, lease))
     try:
         yield lease
@@ -60,7 +70,13 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
 async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> None:
     while lease.lost is None:
         await asyncio.sleep(_RENEW_SECONDS)
-        lease.lost = await _acquire(sessions, hosts, lease.holder)
+        asked = asyncio.get_running_loop().time()
+        try:
+            lease.lost = await _acquire(sessions, hosts, lease.holder)
+        except ClusterError as error:
+            lease.lost = error
+        if lease.lost is None:
+            lease.granted_at = asked
 
 
 async def _acquire(sessions: Mapping[str, Session], hosts: int, holder: str) -> ClusterError | None:

@@ -158,7 +158,10 @@ def parse(output: str, before: float, after: float) -> HostFacts:
     def text(key: str) -> str | None:
         return _decoded(one(key)).decode(errors="replace") if key in values else None
 
-    host_clock = float(one("time") or before)
+    try:
+        host_clock = float(one("time"))
+    except ValueError:
+        host_clock = before
     stamp = text("owner")
     head = _decoded(one("wal"))
     return HostFacts(
@@ -179,7 +182,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         running_revision=one("running") if "running" in values else None,
         executable=one("executable"),
         unit={key.removeprefix("unit."): value[-1] for key, value in values.items() if key.startswith("unit.")},
-        listening=tuple(_listener(line) for line in values.get("listening", [])),
+        listening=tuple(_listener(line) for line in values.get("listening", []) if line[:1].isdecimal()),
         binaries_whole=one("binaries") != "damaged",
         staged=tuple(values.get("staged", [])),
         status=parse_status(_json(one("status"))),
@@ -199,7 +202,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
-    except binascii.Error:
+    except (binascii.Error, ValueError):
         return b""
 
 
@@ -218,7 +221,7 @@ def _listener(line: str) -> tuple[int, str]:
 def _json(encoded: str) -> Any:
     try:
         return json.loads(_decoded(encoded) or "null")
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, UnicodeDecodeError):
         return None
 
 

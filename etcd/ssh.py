@@ -64,8 +64,15 @@ class Result:
 class Session:
     """A connection to one host; several commands may run on it at once."""
 
-    def __init__(self, node: str, address: Address, connection: asyncssh.SSHClientConnection) -> None:
+    def __init__(
+        self,
+        node: str,
+        address: Address,
+        connection: asyncssh.SSHClientConnection,
+        bastion: asyncssh.SSHClientConnection | None = None,
+    ) -> None:
         self.node = node
+        self._bastion = bastion
         self.address = address
         self._connection = connection
         self._slots = asyncio.Semaphore(_SESSIONS_PER_HOST)
@@ -128,9 +135,11 @@ class Session:
         )
 
     async def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-        await self._connection.wait_closed()
+        """Close the connection, and the one to the bastion that it goes through."""
+        for connection in (self._connection, self._bastion):
+            if connection:
+                connection.close()
+                await connection.wait_closed()
 
 
 def _bytes(output: object) -> bytes:
@@ -200,7 +209,12 @@ def stale_agent() -> str | None:
 async def connect(node: str, address: Address) -> Session:
     """Connect to one host through its bastion, if any, and verify its key."""
     tunnel = await _open(f"{node} (bastion)", address.bastion, None) if address.bastion else None
-    return Session(node, address, await _open(node, address, tunnel))
+    try:
+        return Session(node, address, await _open(node, address, tunnel), tunnel)
+    except ClusterError:
+        if tunnel:
+            tunnel.close()
+        raise
 
 
 async def _open(

@@ -32,25 +32,33 @@ class Preflight(Resource):
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Complete the inputs and refuse what cannot be done safely; with unknown addresses, create looks later."""
-        inputs = {**new, "owner": old.get("owner") or secrets.token_hex(8)}
+        inputs = {
+            **new,
+            "owner": old.get("owner") or secrets.token_hex(8),
+            "cluster_id": old.get("cluster_id") or "",
+        }
         if has_unknown(new):
             return inputs, ()
         inputs["connections"] = self._with_known_keys(old, new)
         try:
-            inputs["connections"] = await self._examine(urn, inputs, old)
+            inputs["connections"], inputs["cluster_id"] = await self._examine(urn, inputs, old)
         except ClusterError as error:
             return inputs, [Failure("", str(problem)) for problem in error.problems]
         return inputs, ()
 
+    async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
+        """Learning the cluster's id is no change; it is saved with the unchanged resource."""
+        return [key for key in await super().diff(state, inputs) if key != "cluster_id"]
+
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Look once more, now that every address is known."""
-        connections = await self._examine(urn, inputs, {})
-        return inputs["owner"], {**inputs, "connections": connections}
+        connections, cluster_id = await self._examine(urn, inputs, {})
+        return inputs["owner"], {**inputs, "connections": connections, "cluster_id": cluster_id}
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
         """Look once more, now that every address is known."""
-        connections = await self._examine(urn, inputs, state)
-        return {**inputs, "connections": connections}
+        connections, cluster_id = await self._examine(urn, inputs, state)
+        return {**inputs, "connections": connections, "cluster_id": cluster_id}
 
     @staticmethod
     def _with_known_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> Properties:
@@ -64,8 +72,9 @@ class Preflight(Resource):
             connections[name] = {**connection, "host_key": connection.get("host_key") or kept}
         return connections
 
-    async def _examine(self, urn: str, inputs: Properties, before: Mapping[str, Any]) -> Properties:
-        """Look at all hosts, raise for what is wrong, and return the connections with the keys that were seen.
+    async def _examine(self, urn: str, inputs: Properties, before: Mapping[str, Any]) -> tuple[Properties, str]:
+        """Look at all hosts, raise for what is wrong; return the connections with the keys that were seen, and the
+        id of the cluster that is known by now.
 
         `before` are the inputs of the last time; the nodes that only they have are leaving.
         """
@@ -97,9 +106,17 @@ class Preflight(Resource):
                 problems += preflight.host_problems(member, facts[name], architecture, expected)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
-        target = self._target(members, leaving, facts, inputs["replaces"], frozenset(before.get("members", {})))
+        target = self._target(
+            members,
+            leaving,
+            facts,
+            inputs["replaces"],
+            frozenset(before.get("members", {})),
+            inputs["cluster_id"] or None,
+        )
         await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
-        return await self._with_seen_keys(inputs["connections"], facts)
+        known = inputs["cluster_id"] or next((seen.status.cluster_id for seen in facts.values() if seen.status), "")
+        return await self._with_seen_keys(inputs["connections"], facts), known
 
     async def _looks(
         self, connections: Mapping[str, Any], nodes: Mapping[str, Member], seconds: int
@@ -119,6 +136,7 @@ class Preflight(Resource):
         facts: Mapping[str, HostFacts],
         replaces: Mapping[str, str],
         known: frozenset[str],
+        cluster_id: str | None,
     ) -> Target:
         """Return the target as far as it is known before anything is staged: which members must restart."""
         targets = {}
@@ -126,7 +144,7 @@ class Preflight(Resource):
             seen = facts.get(name, HostFacts())
             revision = _PENDING if changes(member, seen) else seen.running_revision or seen.active_revision
             targets[name] = TargetMember(member, revision, seen.active_certificates, replaces.get(name))
-        return Target(targets, None, leaving, known)
+        return Target(targets, cluster_id, leaving, known)
 
     async def _plan(
         self, urn: str, target: Target, connections: Mapping[str, Any], observed: planning.Observed, seconds: int

@@ -155,7 +155,7 @@ class Hands:
     async def relocate(self, name: str) -> None:
         """Stop the member and move its data, when the directories that are wanted are not those in use."""
         seen, layout = self.facts[name], self.member(name).layout
-        wanted = (layout.data_dir, layout.wal_dir or "")
+        wanted = (layout.data_dir, layout.own_wal)
         if not seen.active_data or (seen.active_data, seen.active_wal) == wanted:
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")

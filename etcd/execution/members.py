@@ -32,7 +32,7 @@ async def retire(hands: Hands, step: Retire) -> None:
 async def set_aside(hands: Hands, name: str) -> None:
     """Stop and disable the member, rename its data inside its directories, and forget its markers."""
     seen, layout = hands.facts[name], hands.member(name).layout
-    data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.wal_dir or "")
+    data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
     await hands.guarded(name, "retire", layout.config_dir, data, wal, seconds=hands.deadlines.shutdown)
 
 

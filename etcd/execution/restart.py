@@ -44,7 +44,7 @@ async def _put_back(hands: Hands, name: str, revision: str, error: ClusterError)
     await hands.say(f"{name} did not come up; putting it back on revision {revision}")
     seen = hands.facts[name]
     layout = hands.member(name).layout
-    wanted = (layout.data_dir, layout.wal_dir or "")
+    wanted = (layout.data_dir, layout.own_wal)
     if seen.active_data and (seen.active_data, seen.active_wal) != wanted:
         member = hands.member(name)
         arguments = layout.config_dir, *wanted, seen.active_data, seen.active_wal, member.user, member.group

@@ -16,7 +16,8 @@ async def check_v2_store(hands: Hands, step: CheckV2Store) -> None:
         seen, member = hands.facts[name], hands.member(name)
         layout = member.layout
         version = seen.active_version or member.version
-        data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.wal_dir or "")
+        in_use = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
+        data, wal = in_use
         arguments = [f"{layout.version_dir(version)}/etcdutl", "check", "v2store", f"--data-dir={data}"]
         if wal:
             arguments.append(f"--wal-dir={wal}")

@@ -16,14 +16,13 @@ trap 'rm -rf "$incoming"' EXIT
 fetch() {
 	if command -v curl >/dev/null 2>&1; then
 		set -- curl --fail --silent --show-error --location --connect-timeout 15 --max-time "$seconds" --output "$1" "$2"
-		if [ -n "$proxy" ]; then set -- "$@" --proxy "$proxy"; fi
 		if [ -n "$ca" ]; then set -- "$@" --cacert "$incoming/ca.pem"; fi
 	else
 		set -- wget --quiet --tries=1 --timeout=15 --output-document="$1" "$2"
-		if [ -n "$proxy" ]; then set -- "$@" -e "https_proxy=$proxy" -e "http_proxy=$proxy"; fi
 		if [ -n "$ca" ]; then set -- "$@" --ca-certificate="$incoming/ca.pem"; fi
 		set -- timeout "$seconds" "$@"
 	fi
+	if [ -n "$proxy" ]; then export http_proxy="$proxy" https_proxy="$proxy"; fi
 	"$@" </dev/null
 }
 if [ "$source" = download ]; then

@@ -5,11 +5,5 @@ systemctl stop etcd.service 2>/dev/null || :
 systemctl reset-failed etcd.service 2>/dev/null || :
 stamp=removed-$(date +%Y%m%dT%H%M%S)
 if [ -d "$data/member" ]; then mv -T "$data/member" "$data/$stamp"; fi
-if [ -n "$wal" ]; then
-	for file in "$wal"/*.wal "$wal"/*.tmp; do
-		[ -e "$file" ] || continue
-		mkdir -p "$wal/$stamp"
-		mv "$file" "$wal/$stamp/"
-	done
-fi
+if [ -n "$wal" ] && [ -d "$wal" ]; then mv -T "$wal" "$(dirname "$wal")/$stamp"; fi
 rm -f "$config/born" "$config/attempt" "$config/bootstrap.env"
