@@ -9,6 +9,7 @@ from typing import TypeVar
 from etcd import scripts
 from etcd.errors import ClusterError, Problem
 from etcd.etcdctl import Etcdctl
+from etcd.journal import last_words
 from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
@@ -185,7 +186,7 @@ class Hands:
         )
         if result.status == 0:
             return None
-        words = result.stdout.strip() or result.stderr.strip() or "the journal has no error"
+        words = last_words(result.stdout or result.stderr)
         what = "etcd ended at its start" if result.status == _ENDED else f"etcd was not ready within {seconds} s"
         return Problem(name, f"{what}. Its last words:\n{words}\n", "Correct the cause and run `pulumi up` again")
 

@@ -12,12 +12,12 @@ _FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6,
 
 
 def parse(version: str) -> tuple[int, int, int]:
-    """Return a version as numbers; what is not one sorts first."""
-    try:
-        major, minor, patch = (int(part) for part in version.split("-")[0].split("."))
-    except ValueError:
+    """Return a version as numbers, a missing patch as 0; what is no version sorts first."""
+    parts = version.split("-")[0].split(".")
+    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
         return 0, 0, 0
-    return major, minor, patch
+    numbers = [int(part) for part in parts]
+    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else 0
 
 
 def minor(version: str) -> Minor:
@@ -44,6 +44,14 @@ def refuse_mixed(now: Situation) -> None:
     """Refuse a version change together with a change of members, unless a dead member is being replaced."""
     if not is_changing(now):
         return
+    if now.missing and minor(wanted(now)) < max(
+        minor(seen.status.version) for seen in now.serving.values() if seen.status
+    ):
+        raise refuse(
+            now.missing[0],
+            f"it cannot join with {wanted(now)}, which is below what the cluster runs",
+            "Set `version` to what the cluster runs, let the member join, then change the version",
+        )
     grows = set(now.target.members) - now.target.known if now.target.known else set(now.missing)
     shrinks = [now.label(entry) for entry in now.unwanted if now.is_alive(entry)]
     if grows or shrinks:
@@ -103,9 +111,9 @@ def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
 def _downgrade(now: Situation, goal: Minor, low: Minor, to: str) -> list[Step]:
     if goal != (low[0], low[1] - 1):
         raise refuse("version", f"{to} is more than one minor below {text(low)}", "Go down one minor at a time")
-    storages = [minor(f"{seen.status.storage_version}.0") for seen in now.serving.values() if seen.status]
-    # 3.5 reports no storage version, and its data is 3.5's
-    if any(storage > goal for storage in storages if storage != (0, 0)):
+    # A member of 3.6 or later tells its storage version once it has one; until then it is not down.
+    storages = [minor(seen.status.storage_version) for seen in now.serving.values() if seen.status]
+    if any(storage != goal for storage in storages):
         return [EnableDowngrade(text(goal), now.leader or next(iter(now.serving)))]
     return []
 
@@ -115,6 +123,6 @@ def _cancelled(now: Situation) -> list[Step]:
     goal = minor(wanted(now))
     for seen in now.serving.values():
         under_way = seen.status.downgrade_target if seen.status else ""
-        if under_way and minor(under_way if under_way.count(".") == 2 else f"{under_way}.0") < goal:
+        if under_way and minor(under_way) < goal:
             return [CancelDowngrade(now.leader or next(iter(now.serving)))]
     return []

@@ -17,5 +17,5 @@ while [ -z "$status" ]; do
 		sleep 0.1
 	fi
 done
-journalctl -u etcd.service --no-pager -o cat -n 60 2>/dev/null | grep -v '"level":"info"' | tail -n 8 | cut -c 1-600
+journalctl -u etcd.service --no-pager -o cat -n 60 2>/dev/null | grep -v '"level":"info"' | tail -n 8
 exit "$status"
