@@ -29,7 +29,7 @@ async def check_v2_store(hands: Hands, step: CheckV2Store) -> None:
             raise ClusterError.of(
                 name,
                 f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
-                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys, as etcd's upgrade page says",
+                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys (etcd's upgrade page)",
             )
 
     await hands.on_each(step.names, check)
