@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_command as command
 from pulumi_command import remote
 
 from components.archive import Archive
@@ -24,6 +25,8 @@ class BinariesArgs:
     settings: Settings
     connection: pulumi.Input[Any]
     host: Host
+    provider: command.Provider
+    """Made early, so that its plugin starts while Preflight looks at the hosts."""
 
 
 class Binaries(pulumi.ComponentResource):
@@ -38,10 +41,7 @@ class Binaries(pulumi.ComponentResource):
     def __init__(self, name: str, args: BinariesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("etcd:index:Binaries", name, None, opts)
         settings = args.settings
-        child = pulumi.ResourceOptions(parent=self)
-        if settings.binaries.source == "push":
-            archive = self._pushed(name, args)
-            child = pulumi.ResourceOptions(parent=self, depends_on=[archive])
+        pushed = [self._pushed(name, args)] if settings.binaries.source == "push" else []
         script = pulumi.Output.all(args.host.architecture, args.host.damage).apply(
             lambda known: _script(settings, args.node, known[0], int(known[1]))
         )
@@ -54,7 +54,7 @@ class Binaries(pulumi.ComponentResource):
             stdin=script.apply(pulumi.Output.secret) if settings.binaries.http_proxy else script,
             logging=remote.Logging.NONE,
             add_previous_output_in_env=False,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider, depends_on=pushed),
         )
         self.version = install.stdout.apply(lambda _: settings.version)
         self.register_outputs({"version": self.version})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_command as command
 
 from components import inputs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
@@ -13,6 +14,7 @@ from components.cluster_health import ClusterHealth
 from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
+from etcd import rotation
 from etcd.member import Member
 from etcd.settings import Client, Settings
 
@@ -45,6 +47,9 @@ class Cluster(pulumi.ComponentResource):
         self._name = name
         self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
         self._members = {node: self._member(node, args.addresses[node]) for node in args.settings.nodes}
+        # The plugins of these two start now, beside Preflight, and not when their first resource is due.
+        commands = command.Provider(f"{name}-command", opts=pulumi.ResourceOptions(parent=self))
+        dynamic = pulumi.ProviderResource("pulumi-python", f"{name}-dynamic", {}, pulumi.ResourceOptions(parent=self))
         self.client_authority, self.peer_authority = self._authorities()
         preflight = self._preflight(args.addresses)
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
@@ -63,6 +68,7 @@ class Cluster(pulumi.ComponentResource):
                     peer_common_name=self._peer_common_name,
                     etcdctl=etcdctl,
                     stack=self._stack,
+                    command=commands,
                 ),
                 opts=self._ready,
             )
@@ -75,7 +81,7 @@ class Cluster(pulumi.ComponentResource):
             targets=self._members,
             steps=self.rollout.steps,
             seconds=args.settings.deadlines.health,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.rollout]),
+            opts=pulumi.ResourceOptions(parent=self, provider=dynamic, depends_on=[self.rollout]),
         )
         self.clients = {client: self._client(client, how) for client, how in args.settings.clients.items()}
         self.register_outputs(
@@ -124,6 +130,14 @@ class Cluster(pulumi.ComponentResource):
             return shared, shared
         return make("client", "client"), make("peer", "peer")
 
+    def _described_authorities(self) -> dict[str, Any]:
+        ca = self.settings.ca
+        described = {"client": rotation.described(ca.client)}
+        described["peer"] = described["client"] if ca.shared else rotation.described(ca.peer)
+        for line in rotation.next_step(described):
+            pulumi.info(line, resource=self)
+        return described
+
     def _client(self, client: str, how: Client) -> ClientCertificate:
         return ClientCertificate(
             f"{self._name}-client-{client}",
@@ -142,6 +156,7 @@ class Cluster(pulumi.ComponentResource):
             f"{self._name}-preflight",
             connections={node: inputs.connection(settings, node, addresses[node]) for node in settings.nodes},
             members=self._members,
+            authorities=self._described_authorities(),
             replaces=self._replaces,
             architectures={node: each.architecture for node, each in settings.nodes.items()},
             checksums={

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
+import pulumi_command as command
 
 from components.binaries import Binaries, BinariesArgs
 from components.certificate_authority import CertificateAuthority
@@ -32,6 +33,7 @@ class NodeArgs:
     etcdctl: ClientCertificate
     """The client certificate for `etcdctl` on the node."""
     stack: str
+    command: command.Provider
 
 
 class Node(pulumi.ComponentResource):
@@ -61,7 +63,9 @@ class Node(pulumi.ComponentResource):
         )
         self.binaries = Binaries(
             f"{name}-binaries",
-            BinariesArgs(node=node, settings=settings, connection=self.connection, host=self.host),
+            BinariesArgs(
+                node=node, settings=settings, connection=self.connection, host=self.host, provider=args.command
+            ),
             opts=child,
         )
         names = settings.nodes[node].extra_names

@@ -20,6 +20,7 @@ class Preflight(pulumi.CustomResource):
         *,
         connections: Mapping[str, pulumi.Input[Any]],
         members: Mapping[str, pulumi.Input[Any]],
+        authorities: Mapping[str, Any],
         replaces: Mapping[str, str],
         architectures: Mapping[str, str | None],
         checksums: Mapping[str, str],
@@ -32,6 +33,7 @@ class Preflight(pulumi.CustomResource):
         properties = {
             "connections": connections,
             "members": members,
+            "authorities": authorities,
             "replaces": replaces,
             "architectures": architectures,
             "checksums": checksums,

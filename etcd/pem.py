@@ -40,6 +40,11 @@ def trust(client_bundle: str, peer_bundle: str, server: str, peer: str) -> Trust
     )
 
 
+def identities(text: str) -> list[str]:
+    """Return the id of each certificate's public key."""
+    return [_identity(certificate) for certificate in _certificates(text)]
+
+
 def _certificates(text: str) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(text.encode())

@@ -93,7 +93,10 @@ def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Findi
                     f"it belongs to another cluster: stack {seen.stamp.stack}, node {seen.stamp.node} "
                     f"(stamp in {member.layout.config_dir}/owner)"
                 ),
-                "Destroy that stack first, or give this node another host",
+                (
+                    "Destroy that stack first, or give this node another host; if that stack is this one and its state "
+                    "was lost, see docs/state.md"
+                ),
             )
         ]
     if seen.stamp.node != member.name:

@@ -20,10 +20,7 @@ def described(authority: Authority | None) -> dict[str, Any]:
     """
     given = authority or Authority()
     trusted = {f"generation {number}" for number in given.trust_generations}
-    if given.certificate:
-        issuer = next(iter(_brought(given.certificate)), "")
-    else:
-        issuer = f"generation {given.generation}"
+    issuer = next(iter(_brought(given.certificate)), "") if given.certificate else f"generation {given.generation}"
     texts = [text for text in (given.certificate, given.trust_certificates) if text]
     return {
         "issuer": issuer,

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import planning, preflight
+from etcd import pem, planning, preflight, rotation
 from etcd.changes import changes
 from etcd.convergence import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
@@ -78,8 +78,10 @@ class Preflight(Resource):
 
         `before` are the inputs of the last time; the nodes that only they have are leaving.
         """
-        if path := preflight.stale_agent_problem():
-            raise ClusterError(path)
+        if problem := preflight.stale_agent_problem():
+            raise ClusterError(problem)
+        if jumps := rotation.problems(before.get("authorities", {}), inputs["authorities"]):
+            raise ClusterError(*jumps)
         members = {name: Member.from_inputs(each) for name, each in inputs["members"].items()}
 
         left = {name: each for name, each in before.get("members", {}).items() if name not in members}
@@ -94,8 +96,12 @@ class Preflight(Resource):
             if isinstance(seen, ClusterError) and name not in down and name in members
             for problem in seen.problems
         ]
+        owner = inputs["owner"] if "owner" in before else self._recognised(inputs, members, facts)
+        if owner and "owner" not in before:
+            inputs["owner"] = owner
+            await self.warn(urn, "The state knows no cluster, but the hosts carry this stack's; it is adopted")
         expected = preflight.Expectation(
-            owner=inputs["owner"] if "owner" in before else None,
+            owner=owner,
             checksums=inputs["checksums"],
             source=inputs["source"],
             clock_seconds=inputs["clock_seconds"],
@@ -117,6 +123,25 @@ class Preflight(Resource):
         await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
         known = inputs["cluster_id"] or next((seen.status.cluster_id for seen in facts.values() if seen.status), "")
         return await self._with_seen_keys(inputs["connections"], facts), known
+
+    @staticmethod
+    def _recognised(inputs: Properties, members: Mapping[str, Member], facts: Mapping[str, HostFacts]) -> str | None:
+        """Return the owner that the hosts' stamps name, when it is certain that they are this stack's.
+
+        The stack's name is no proof, since two people may use the same one; that the settings hold the CAs is.
+        """
+        stamps = {name: facts[name].stamp for name in members if name in facts and facts[name].stamp}
+        owners = {stamp.cluster for stamp in stamps.values() if stamp}
+        own = all(stamp and stamp.stack == inputs["stack"] and stamp.node == name for name, stamp in stamps.items())
+        running = [seen.loaded_trust for name, seen in facts.items() if name in stamps and seen.loaded_trust]
+        if len(owners) != 1 or not own or not running:
+            return None
+        texts = {purpose: "".join(each["texts"]) for purpose, each in inputs["authorities"].items()}
+        shown = pem.trust(texts["client"], texts["peer"], "", "")
+        proven = all(
+            trust.server_issuer in shown.client_bundle and trust.peer_issuer in shown.peer_bundle for trust in running
+        )
+        return owners.pop() if proven else None
 
     async def _looks(
         self, connections: Mapping[str, Any], nodes: Mapping[str, Member], seconds: int

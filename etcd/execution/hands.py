@@ -14,6 +14,7 @@ from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Target
+from etcd.planning.trust import unverified
 from etcd.planning.versions import minor
 from etcd.ssh import Session
 
@@ -129,6 +130,13 @@ class Hands:
         active = self.facts[name].active_version
         return bool(active) and minor(active) != minor(self.member(name).version)
 
+    def leafs_for_start(self, name: str) -> str:
+        """Return the certificate set that a start uses: the staged one, unless a running member would refuse it."""
+        seen = self.facts.get(name)
+        if seen and seen.active_certificates and self.serving and unverified(self.facts, [name]):
+            return seen.active_certificates
+        return self.target.members[name].certificates
+
     async def activate(self, name: str, revision: str | None = None) -> str:
         """Make a staged revision what the next start uses, and return the name of the one before."""
         target = self.target.members[name]
@@ -138,7 +146,7 @@ class Hands:
             "activate",
             layout.config_dir,
             revision or target.revision,
-            target.certificates,
+            self.leafs_for_start(name),
             layout.bin_dir,
             layout.install_dir,
             layout.data_dir,

@@ -105,7 +105,7 @@ def repair(now: Situation) -> list[Step]:
             )
         if not own_data and not entry.name:
             steps.append(StartJoin(name))
-        elif not seen.is_running:
+        elif seen.has_wal and not seen.is_running:
             stopped.append(name)
     if stopped:
         steps.append(StartExisting(tuple(sorted(stopped))))

@@ -4,8 +4,9 @@ A member reads its leafs at each new connection, but its CA bundles only at its 
 So a bundle is widened by a roll of restarts first, leafs change then, and a bundle is narrowed last.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.target import refuse
 
@@ -15,24 +16,35 @@ _PHASES = (
 )
 
 
-def refuse_unverified(now: Situation, names: Iterable[str]) -> None:
-    """Refuse leafs that some running member's loaded bundle does not verify."""
+def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tuple[str, str, str]]:
+    """Return which staged leafs some running member's loaded bundle does not verify: node, purpose, that member."""
+    found = []
     for name in names:
-        staged = now.facts[name].staged_trust
+        staged = facts[name].staged_trust
         if staged is None:
             continue
-        for other, seen in sorted(now.facts.items()):
+        for other, seen in sorted(facts.items()):
             loaded = seen.loaded_trust
             if not seen.is_running or loaded is None:
                 continue
-            for purpose, issuer, bundle in (
-                ("peer", staged.peer_issuer, loaded.peer_bundle),
-                ("server", staged.server_issuer, loaded.client_bundle),
-            ):
-                if issuer and issuer not in bundle:
-                    raise refuse(
-                        name, f"its new {purpose} certificate is from a CA that {other} does not trust yet", _PHASES
-                    )
+            if staged.peer_issuer and staged.peer_issuer not in loaded.peer_bundle:
+                found.append((name, "peer", other))
+            if staged.server_issuer and staged.server_issuer not in loaded.client_bundle:
+                found.append((name, "server", other))
+    return found
+
+
+def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
+    """Return whether restarts must come before these leafs; refuses leafs that no restart would make known."""
+    pending = unverified(now.facts, names)
+    for name, purpose, other in pending:
+        staged, leaf = now.facts[other].staged_trust, now.facts[name].staged_trust
+        if staged is None or leaf is None:
+            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", _PHASES)
+        issuer = leaf.peer_issuer if purpose == "peer" else leaf.server_issuer
+        if issuer not in (staged.peer_bundle if purpose == "peer" else staged.client_bundle):
+            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", _PHASES)
+    return bool(pending)
 
 
 def refuse_narrow(now: Situation, names: Iterable[str]) -> None:
