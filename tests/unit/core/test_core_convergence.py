@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from core_samples import CLUSTER, down, empty, member_id, serving, stopped, target
 
-from etcd import convergence, lease
+from etcd import convergence, execution, lease
 from etcd.convergence import Outcome, Run, converge
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
-from etcd.execution import Deadlines, Executor
+from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
 from etcd.planning import Refusal, Restart, StartExisting, StartNew, Step, Target
 from etcd.ssh import Address
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
 STALE = {name: serving(name, running_revision="r0") for name in "abc"}
-DEADLINES = Deadlines(60, 180, 120, 60)
+DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
 Look = Mapping[str, Any]
 
 
 class Cluster:
-    """Stands in for the hosts: each look shows the next of `looks`, the last one again and again."""
+    """Stands in for the hosts: after each step they show the next of `looks`, after the last one that again."""
 
     def __init__(self, *looks: Look) -> None:
         self.looks = list(looks)
@@ -40,10 +40,10 @@ class Cluster:
             raise Unreachable(down(node))
         return node
 
-    async def observe_all(self, *_: Any) -> Look:
-        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+    async def observe_all(self, *_: Any) -> convergence.Look:
+        return convergence.Look(self.looks[min(len(self.steps), len(self.looks) - 1)], frozenset())
 
-    async def execute(self, _executor: Executor, step: Step, _facts: Look) -> None:
+    async def execute(self, _hands: Hands, step: Step) -> None:
         self.steps.append(step)
         if len(self.steps) == self.cancel_at_step:
             self.cancelled.set()
@@ -60,14 +60,14 @@ def run(cluster: Cluster, wanted: Target, monkeypatch: pytest.MonkeyPatch) -> Ou
 
     @contextlib.asynccontextmanager
     async def granted(*_: Any) -> AsyncIterator[Lease]:
-        yield Lease("run-1")
+        yield Lease("run-1", asyncio.get_running_loop().time())
 
     monkeypatch.setattr(lease, "held", granted)
     monkeypatch.setattr(convergence, "observe_all", cluster.observe_all)
     monkeypatch.setattr(convergence.asyncio, "sleep", cluster.pause)
-    monkeypatch.setattr(Executor, "execute", lambda *arguments: cluster.execute(*arguments))
+    monkeypatch.setattr(convergence, "execute", cluster.execute)
     address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
-    work = Run(cluster, dict.fromkeys("abc", address), DEADLINES, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    work = Run(cluster, dict.fromkeys("abc", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
     return asyncio.run(converge(work, wanted, None))
 
 
@@ -122,7 +122,7 @@ def test_a_host_that_is_down_is_told_and_the_others_go_on(monkeypatch: pytest.Mo
 
 
 def test_a_cluster_that_never_becomes_as_wanted_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ClusterError, match="it is not as wanted after 200 steps"):
+    with pytest.raises(ClusterError, match="it is not as wanted after 300 steps"):
         run(Cluster({**ALL_SERVE, "c": stopped("c")}), target(), monkeypatch)
 
 
@@ -139,10 +139,10 @@ def wait_for_clocks(seconds_ahead: float, offsets: Mapping[str, float], monkeypa
         """Nobody listens."""
 
     monkeypatch.setattr(asyncio, "sleep", pause)
-    executor = Executor({}, target(), Lease("run-1"), DEADLINES, say, None)
+    hands = Hands({}, target(), Lease("run-1", 0), DEADLINES, None, say, None)
     valid_from = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds_ahead)
     facts = {name: empty(clock_offset=offset) for name, offset in offsets.items()}
-    asyncio.run(executor.wait_for_clocks(valid_from, facts))
+    asyncio.run(execution.wait_for_clocks(hands, valid_from, facts))
     return pauses
 
 
@@ -161,11 +161,11 @@ def test_a_clock_that_is_too_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_run_without_its_lease_takes_no_step() -> None:
-    lost = Lease("run-1", ClusterError(Problem("a", "another run has it", "Wait")))
+    lost = Lease("run-1", 0, ClusterError(Problem("a", "another run has it", "Wait")))
 
     async def say(_: str) -> None:
         """Nobody listens."""
 
-    executor = Executor({}, target(), lost, DEADLINES, say, None)
+    hands = Hands({}, target(), lost, DEADLINES, None, say, None)
     with pytest.raises(ClusterError, match="another run has it"):
-        asyncio.run(executor.execute(StartNew(("a",), None), {}))
+        asyncio.run(execute(hands, StartNew(("a",), None)))

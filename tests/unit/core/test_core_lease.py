@@ -104,7 +104,6 @@ def test_a_run_that_lost_its_lease_is_told_at_its_next_step(monkeypatch: pytest.
         asyncio.run(asyncio.wait_for(lose(), 10))
 
 
-@pytest.mark.xfail(strict=True, reason="an error other than Unreachable ends the renewal unseen, and then the run")
 def test_a_renewal_that_a_host_fails_loses_the_lease_and_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_RENEW_SECONDS", 0)
     host = Host()

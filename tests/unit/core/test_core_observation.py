@@ -109,10 +109,10 @@ def test_a_running_member_is_read_whole() -> None:
 def test_ids_beyond_the_precision_of_a_double_are_exact() -> None:
     facts = seen(**RUNNING)
     assert facts.status == MemberStatus(
-        "667880157b8812c8", CLUSTER, "3.6.16", "667880157b8812c8", False, 2, 4, 3, 20480, ()
+        "667880157b8812c8", CLUSTER, "3.6.16", "667880157b8812c8", False, 2, 4, 3, 20480, storage_version="3.6.0"
     )
     assert facts.members == (
-        ListedMember("667880157b8812c8", "a", ("https://192.0.2.1:2380",), False),
+        ListedMember("667880157b8812c8", "a", ("https://192.0.2.1:2380",), False, ("https://192.0.2.1:2379",)),
         ListedMember("20000000000001", "", ("https://192.0.2.2:2380",), True),
     )
 

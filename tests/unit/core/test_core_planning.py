@@ -11,6 +11,7 @@ from core_samples import (
     empty,
     listed,
     member,
+    member_id,
     serving,
     silent,
     status,
@@ -21,12 +22,16 @@ from core_samples import (
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning import (
+    AddLearner,
     Attempt,
     Plan,
+    Promote,
     RecordBirth,
     Refusal,
+    RemoveMember,
     Restart,
     StartExisting,
+    StartJoin,
     StartNew,
     SwitchCertificates,
     Target,
@@ -279,17 +284,18 @@ def test_changed_settings_with_a_host_down_are_refused() -> None:
 
 
 def test_a_member_that_lost_its_data_is_refused_while_the_others_serve() -> None:
-    assert "it is a member, but has no data" in refused({**ALL_SERVE, "c": empty()})["c"]
+    text = refused({**ALL_SERVE, "c": empty()})["c"]
+    assert "its disk has no data" in text and f'`nodes.c.replaces: "{member_id("c")}"`' in text
 
 
-def test_a_member_that_is_not_in_nodes_is_refused() -> None:
+def test_a_member_that_is_not_in_nodes_and_does_not_answer_is_removed() -> None:
     observed = {name: serving(name) for name in "ab"}
-    assert "not in `nodes`" in refused(observed, target("ab"))["c"]
+    assert steps(observed, target("ab")) == [RemoveMember(member_id("c"), "c", None)]
 
 
-def test_a_node_that_is_no_member_is_refused() -> None:
+def test_a_node_that_is_no_member_joins_as_a_learner() -> None:
     observed = {**ALL_SERVE, "d": empty()}
-    assert member("d").peer_url in refused(observed, target("abcd"))["d"]
+    assert steps(observed, target("abcd")) == [AddLearner("d"), StartJoin("d"), Promote("d", "")]
 
 
 def test_members_that_serve_but_cannot_be_listed_are_not_called_missing() -> None:
@@ -304,7 +310,7 @@ def test_the_member_list_is_taken_from_a_member_that_tells_it() -> None:
 def test_a_learner_that_has_not_started_is_named_by_its_url() -> None:
     stranger = replace(listed("d"), name="")
     observed = {name: serving(name, members=(*map(listed, "abc"), stranger)) for name in "abc"}
-    assert set(refused(observed)) == {member("d").peer_url}
+    assert steps(observed) == [RemoveMember(stranger.member_id, member("d").peer_url, None)]
 
 
 # markers

@@ -123,7 +123,6 @@ async def test_a_host_is_reached_through_its_bastion() -> None:
         await session.close()
 
 
-@pytest.mark.xfail(strict=True, reason="Session.close leaves the bastion's connection open")
 @asynchronous
 async def test_closing_a_session_closes_its_way_through_the_bastion() -> None:
     async with serving() as bastion, serving() as host:
@@ -256,7 +255,6 @@ async def test_a_command_ends_by_itself_when_nobody_waits_any_more() -> None:
         await session.close()
 
 
-@pytest.mark.xfail(strict=True, reason="Session.run takes a missing exit status for status 255")
 @asynchronous
 async def test_a_connection_that_breaks_in_the_middle_is_unreachable() -> None:
     async with serving(vanish) as server:

@@ -298,7 +298,16 @@ ROLLOUT: dict[str, Any] = {
     "members": {"a": {**MEMBER.inputs(), "revision": "r1", "certificates": "c1"}},
     "host_ids": {"a": "h1"},
     "valid_from": "2030-01-01T00:00:00+00:00",
-    "deadlines": {"command": 60, "bootstrap": 180, "member_start": 120, "clock_wait": 60, "shutdown": 90},
+    "deadlines": {
+        "command": 60,
+        "bootstrap": 180,
+        "member_start": 120,
+        "catch_up": 600,
+        "clock_wait": 60,
+        "shutdown": 90,
+    },
+    "replaces": {},
+    "snapshots": {"before_upgrade": True, "dir": "/var/backups/etcd", "keep": 3, "reserve_megabytes": 64},
     "token": None,
     "abandon_unreachable": False,
 }
@@ -389,6 +398,7 @@ def test_a_destroy_with_a_host_down_stops_nothing(hosts: Hosts) -> None:
 PREFLIGHT: dict[str, Any] = {
     "connections": {"a": CONNECTION},
     "members": {"a": MEMBER.inputs()},
+    "replaces": {},
     "architectures": {"a": None},
     "checksums": {"amd64": "a" * 64, "arm64": ""},
     "source": "download",
@@ -489,5 +499,6 @@ def test_the_look_of_create_refuses_as_well(hosts: Hosts) -> None:
 
 def test_create_gives_the_owner_as_its_id(hosts: Hosts) -> None:
     hosts.seen = {"a": BARE}
-    identity, outputs = asyncio.run(Preflight(hosts).create("urn", {**PREFLIGHT, "owner": "o"}))
+    inputs = {**PREFLIGHT, "owner": "o", "cluster_id": ""}
+    identity, outputs = asyncio.run(Preflight(hosts).create("urn", inputs))
     assert identity == "o" and outputs["connections"]["a"]["host_key"] == "ssh-ed25519 key-of-a"

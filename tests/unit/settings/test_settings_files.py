@@ -209,7 +209,9 @@ def test_an_ed25519_key_is_preferred_to_an_rsa_one(tmp_path: Path) -> None:
     assert loaded(tmp_path, nodes=ONE, ssh=given).nodes["n1"].ssh.host_key == KEY
 
 
-@pytest.mark.parametrize("line", [HOST_KEY, f"192.0.2.1 {HOST_KEY}", f"{KEY} a comment"])
+@pytest.mark.parametrize(
+    "line", [HOST_KEY, f"192.0.2.1 {HOST_KEY}", f"{KEY} a comment"], ids=["key", "known-hosts", "comment"]
+)
 def test_a_given_host_key_is_reduced_to_type_and_key(line: str) -> None:
     given = {"n1": {"address": "192.0.2.1", "ssh": {"host_key": line}}}
     assert loaded(nodes=given, ssh={"host_key_policy": "pinned"}).nodes["n1"].ssh.host_key == KEY
