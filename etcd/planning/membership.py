@@ -151,10 +151,11 @@ def remove(now: Situation) -> list[Step]:
         (entry for entry in now.unwanted if now.is_alive(entry)),
         key=lambda entry: (not entry.is_learner, entry.member_id == now.leader_id, now.label(entry)),
     )
-    if not going or now.missing:
+    if not going:
         return []
     first = going[0]
-    if not first.is_learner:
+    # While members are still to be added, this is a forecast only; it is judged when its turn comes.
+    if not first.is_learner and not now.missing:
         staying = len(now.voters) - 1
         healthy = now.healthy_voters(without=[first.member_id])
         if healthy < quorum(staying):
