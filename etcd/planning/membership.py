@@ -132,7 +132,8 @@ def add(now: Situation) -> list[Step]:
             f"the alarm {sorted(kind for _, kind in now.alarms)[0]} is raised, so no member can be added",
             "Compact, defragment and disarm the alarm first; to raise the quota, change only that setting",
         )
-    needed = quorum(len(now.voters) + 1)
+    # etcd makes an exception for a single member (etcdserver/util.go, isConnectedToQuorumAfterAddingNewMemberSince)
+    needed = quorum(len(now.voters) + 1) if len(now.voters) > 1 else 1
     if now.healthy_voters() < needed:
         raise refuse(
             now.missing[0],

@@ -72,6 +72,8 @@ def expected(nodes: Iterable[str]) -> dict[str, str]:
         resources |= named(f"etcd-{node}", OWN_CHILDREN)
     return {
         **resources,
+        "etcd-command": "pulumi:providers:command",
+        "etcd-dynamic": "pulumi:providers:pulumi-python",
         "etcd-preflight": "etcd:index:Preflight",
         "etcd-rollout": "etcd:index:Rollout",
         "etcd-health": "pulumi-python:dynamic/etcd:ClusterHealth",

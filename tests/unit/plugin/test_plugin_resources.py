@@ -399,6 +399,9 @@ PREFLIGHT: dict[str, Any] = {
     "connections": {"a": CONNECTION},
     "members": {"a": MEMBER.inputs()},
     "replaces": {},
+    "authorities": {
+        purpose: {"issuer": "generation 1", "trusts": ["generation 1"], "texts": []} for purpose in ("client", "peer")
+    },
     "architectures": {"a": None},
     "checksums": {"amd64": "a" * 64, "arm64": ""},
     "source": "download",
