@@ -55,8 +55,9 @@ def get_ready() -> None:
 
 
 def run(jobs: int, arguments: list[str]) -> int:
-    """Run pytest over the scenarios on several workers and return its exit status."""
-    words = [sys.executable, "-m", "pytest", SCENARIOS, "-n", str(jobs), *arguments]
+    """Run pytest over the scenarios, or those that `arguments` name, on several workers; return its exit status."""
+    named = any((CHECKOUT / argument.partition("::")[0]).exists() for argument in arguments)
+    words = [sys.executable, "-m", "pytest", *([] if named else [SCENARIOS]), "-n", str(jobs), *arguments]
     with subprocess.Popen(words, cwd=CHECKOUT) as process:
         while True:
             try:

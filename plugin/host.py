@@ -11,6 +11,9 @@ from etcd.observation import ARCHITECTURES, Stamp
 from plugin.resource import Properties, Resource
 from plugin.values import UNKNOWN
 
+# What only a removal reads; a change of these needs no host that answers.
+_FOR_REMOVAL = frozenset({"purge_data", "abandon_unreachable"})
+
 
 class Host(Resource):
     """`etcd:index:Host`: create takes the stamp, update renews it, delete does nothing where it is not its own.
@@ -33,7 +36,10 @@ class Host(Resource):
         return host_id, await self._claim(inputs, host_id, 0)
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
-        """Renew the stamp."""
+        """Renew the stamp, unless nothing changed that the host has to know."""
+        changed = {key for key, value in inputs.items() if state.get(key) != value}
+        if changed and changed <= _FOR_REMOVAL:
+            return {**state, **inputs}
         return await self._claim(inputs, state["host_id"], state["damage"])
 
     async def read(self, urn: str, state: Properties) -> Properties:

@@ -125,6 +125,15 @@ def test_an_update_renews_the_stamp_it_has(hosts: Hosts) -> None:
     assert outputs == CLAIMED
 
 
+@pytest.mark.parametrize("setting", ["abandon_unreachable", "purge_data"])
+def test_what_only_a_removal_reads_can_change_while_the_host_is_gone(hosts: Hosts, setting: str) -> None:
+    hosts.seen = {"a": unreachable("a")}
+    wanted = {**HOST, setting: True}
+    assert asyncio.run(Host(hosts).update("urn", CLAIMED, wanted)) == {**CLAIMED, setting: True}
+    with pytest.raises(Unreachable):
+        asyncio.run(Host(hosts).update("urn", CLAIMED, {**wanted, "stack": "org/project/other"}))
+
+
 def test_a_host_at_another_address_is_another_host(hosts: Hosts) -> None:
     assert "address" in Host.replace_on
     assert asyncio.run(Host(hosts).diff(CLAIMED, {**HOST, "address": "192.0.2.2"})) == ["address"]
