@@ -50,7 +50,7 @@ def problems(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Proble
         elif old["issuer"] not in new["trusts"]:
             found.append(
                 Problem(
-                    f"ca.{purpose}", f"{old['issuer']} is no longer trusted, but its certificates are in use", _PHASES
+                    f"ca.{purpose}", f"{old['issuer']} is no longer trusted, but certificates of it are in use", _PHASES
                 )
             )
     return found

@@ -23,9 +23,10 @@ _SAFE_VOTERS = 3
 class Preflight(Resource):
     """`etcd:index:Preflight`: its check observes and plans, in every preview and every up.
 
-    Inputs: `connections` and `members` by node name, `replaces` (see Rollout), `authorities` (see `etcd.rotation`), `architectures` (expected, by node
-    name), `checksums` (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds
-    `owner`, the random id of the cluster in this stack, and the host keys that were trusted at first use.
+    Inputs: `connections` and `members` by node name, `replaces` (see Rollout), `authorities` (see `etcd.rotation`),
+    `architectures` (expected, by node name), `checksums` (by architecture), `source`, `stack`, `command_seconds`,
+    `clock_seconds`. The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there is
+    one, and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"

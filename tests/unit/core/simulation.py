@@ -1,0 +1,540 @@
+"""A model of a cluster on its hosts: what a look at it shows, and what each step changes, as etcd 3.6.16 would.
+
+etcd's own refusals are those of its source: etcdserver/server.go (mayAddMember, mayRemoveMember, mayPromoteMember),
+etcdserver/util.go (isConnectedToQuorumAfterAddingNewMemberSince), membership/cluster.go (IsReadyTo…).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+from core_samples import CLUSTER, LAYOUT, down
+
+from etcd import planning
+from etcd.errors import Problem
+from etcd.member import Member
+from etcd.observation import HostFacts, ListedMember, MemberStatus
+from etcd.planning import Attempt, Observed, Step, Target, TargetMember, born_text, quorum
+from etcd.planning.versions import minor, text
+from etcd.wal import WalIdentity
+
+WANTED = "r1"
+LEAFS = "c1"
+
+
+class Host(NamedTuple):
+    """A machine; `place` is its address, `data` the id of the member whose data it holds, `runs` its revision."""
+
+    place: str
+    data: str = ""
+    runs: str = ""
+    active: str = WANTED
+    leafs: str = LEAFS
+    born: bool = True
+    reachable: bool = True
+    powered: bool = True
+    sick: bool = False
+    attempt: str = ""
+
+
+class Entry(NamedTuple):
+    """A line of etcd's member list."""
+
+    id: str
+    name: str
+    place: str
+    started: bool = True
+    learner: bool = False
+
+
+class World(NamedTuple):
+    """All hosts and the cluster on them."""
+
+    hosts: tuple[Host, ...]
+    members: tuple[Entry, ...]
+    leader: str = ""
+    alarm: tuple[str, str] | None = None
+    storage: str = ""
+    downgrade: str = ""
+    born: bool = True
+
+    def host(self, place: str) -> Host:
+        """Return the host at an address."""
+        return next(host for host in self.hosts if host.place == place)
+
+    def entry_at(self, place: str) -> Entry | None:
+        """Return the entry with this address."""
+        return next((entry for entry in self.members if entry.place == place), None)
+
+    @property
+    def listed(self) -> frozenset[str]:
+        """The ids that are listed."""
+        return frozenset(entry.id for entry in self.members)
+
+    @property
+    def voters(self) -> list[Entry]:
+        """The entries that vote."""
+        return [entry for entry in self.members if not entry.learner]
+
+    def runner(self, member_id: str) -> Host | None:
+        """Return the host on which a listed member runs and answers."""
+        return next((h for h in self.hosts if h.data == member_id and h.runs and h.powered and not h.sick), None)
+
+    def live_voters(self) -> int:
+        """Return how many voters run."""
+        running = {h.data for h in self.hosts if h.runs and h.powered and not h.sick}
+        return sum(entry.id in running for entry in self.voters)
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether the cluster serves."""
+        return bool(self.voters) and self.live_voters() >= quorum(len(self.voters))
+
+    def with_host(self, place: str, **changes: object) -> "World":
+        """Return the world with one host changed."""
+        return self._replace(hosts=tuple(h._replace(**changes) if h.place == place else h for h in self.hosts))
+
+    def settled(self) -> "World":
+        """Return the world once etcd has elected a leader, and members that were removed have ended."""
+        listed = self.listed
+        hosts = tuple(h._replace(runs="") if h.runs and h.data not in listed else h for h in self.hosts)
+        world = self._replace(hosts=hosts)
+        if not world.has_quorum:
+            return world._replace(leader="")
+        if not all(entry.started for entry in world.members):
+            # A member that runs publishes its name.
+            members = tuple(e if e.started else e._replace(started=bool(world.runner(e.id))) for e in world.members)
+            world = world._replace(members=members)
+        live = [entry.id for entry in world.voters if world.runner(entry.id)]
+        return world if world.leader in live else world._replace(leader=live[0])
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted: each node's address, and what the state knows."""
+
+    places: Mapping[str, str]
+    leaving: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    confirmed: frozenset[tuple[str, str]] = frozenset()
+    cluster_id: str | None = CLUSTER
+    versions: tuple[tuple[str, str], ...] = (("r0", "3.6.16"), ("v0", "3.6.14"), (WANTED, "3.6.16"))
+    refused: bool = False
+
+    @cached_property
+    def target(self) -> Target:
+        """The target as the planner takes it."""
+        replaces = dict(self.confirmed)
+        members = {
+            name: TargetMember(member(name, place, self.version(WANTED)), WANTED, LEAFS, replaces.get(name))
+            for name, place in self.places.items()
+        }
+        leaving = {name: member(name, place, self.version(WANTED)) for name, place in self.leaving.items()}
+        return Target(members, self.cluster_id, leaving, self.known)
+
+    @cached_property
+    def nodes(self) -> dict[str, str]:
+        """The address of each node that is looked at."""
+        return {**self.leaving, **self.places}
+
+    def version(self, revision: str) -> str:
+        """Return the version that a revision names."""
+        return dict(self.versions)[revision]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@lru_cache(None)
+def member(name: str, place: str, version: str) -> Member:
+    """Return a node's member; a place is the last number of its address."""
+    return Member(name, f"192.0.2.{place}", 2379, 2380, version, "etcd", "etcd", 900, {}, LAYOUT)
+
+
+def url(place: str) -> str:
+    """Return the peer URL of an address."""
+    return f"https://192.0.2.{place}:2380"
+
+
+# looking
+
+
+def seen_serving(world: World, wish: Wish) -> bool:
+    """Return whether any host that answers has a member that serves."""
+    voters = {entry.id for entry in world.voters}
+    hosts = [world.host(place) for place in wish.nodes.values()]
+    return world.has_quorum and any(
+        host.powered and host.reachable and host.data in voters and world.runner(host.data) for host in hosts
+    )
+
+
+def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
+    """Return what a look at all nodes shows, and which listed members answer elsewhere."""
+    serves = world.has_quorum
+    members = listed(world.members) if serves else ()
+    seen: dict[str, HostFacts | Problem] = {}
+    unseen = world.listed
+    for name, place in wish.nodes.items():
+        host = world.host(place)
+        if not (host.powered and host.reachable):
+            seen[name] = down(name)
+            continue
+        entry = next((each for each in world.members if each.id == host.data), None)
+        answers = bool(host.runs and entry)
+        healthy = answers and serves and not host.sick and entry is not None and not entry.learner
+        if healthy:
+            unseen -= {host.data}
+        status = None
+        if answers and entry and not host.sick:
+            version = wish.version(host.runs)
+            leader = world.leader or "0"
+            storage = world.storage if minor(version) > (3, 5) else ""
+            status = say_status(entry.id, version, leader, entry.learner, storage, world.downgrade)
+        alarms = (world.alarm,) if world.alarm and healthy else ()
+        plan = attempt(wish) if host.attempt == "t1" else Attempt(host.attempt, "other").text()
+        seen[name] = facts(
+            host, wish.version(host.active), status, members if healthy else (), healthy, alarms, plan or None
+        )
+    # What answers at an address that no observed host shows; a learner never gives a linearizable answer.
+    voters = {entry.id for entry in world.voters}
+    return seen, frozenset(each for each in unseen & voters if serves and world.runner(each))
+
+
+@lru_cache(None)
+def listed(members: tuple[Entry, ...]) -> tuple[ListedMember, ...]:
+    """Return the member list as etcdctl prints it."""
+    return tuple(
+        ListedMember(each.id, each.name if each.started else "", (url(each.place),), each.learner) for each in members
+    )
+
+
+@lru_cache(None)
+def say_status(
+    member_id: str, version: str, leader: str, learner: bool, storage: str, downgrade: str
+) -> MemberStatus:
+    """Return what a member says of itself."""
+    return MemberStatus(member_id, CLUSTER, version, leader, learner, 2, 100, 100, 20480, (), storage, downgrade)
+
+
+@lru_cache(None)
+def facts(
+    host: Host,
+    version: str,
+    status: MemberStatus | None,
+    members: tuple[ListedMember, ...],
+    healthy: bool,
+    alarms: tuple[tuple[str, str], ...],
+    attempt_text: str | None,
+) -> HostFacts:
+    """Return what a look at one host shows."""
+    return HostFacts(
+        machine="x86_64",
+        attempt=attempt_text if host.attempt else None,
+        born=born_text(CLUSTER, host.data) if host.born else None,
+        leftover=bool(host.data),
+        wal=WalIdentity(host.data, CLUSTER) if host.data else None,
+        has_wal=bool(host.data),
+        active_revision=host.active,
+        active_certificates=host.leafs,
+        active_version=version,
+        running_revision=host.runs or None,
+        unit={"MainPID": "42" if host.runs else "0", "ActiveState": "active" if host.runs else "inactive"},
+        status=status,
+        members=members,
+        healthy=healthy,
+        alarms=alarms,
+    )
+
+
+def attempt(wish: Wish) -> str:
+    """Return the bootstrap of the wanted members as a host has it."""
+    return Attempt("t1", wish.target.initial_cluster).text()
+
+
+# doing
+
+
+class Harm(AssertionError):
+    """A step that must never be taken, or that etcd refuses although the planner should have known."""
+
+
+class Done(NamedTuple):
+    """Each world on the way of a step, the last one at its end; `failed` says why it did not succeed."""
+
+    worlds: list[World]
+    failed: str = ""
+
+
+def take(world: World, step: Step, wish: Wish) -> Done:
+    """Carry out one step."""
+    result = _ACTIONS[type(step)](world, step, wish)
+    return Done([each.settled() for each in result.worlds], result.failed)
+
+
+def _needs_quorum(world: World, step: Step) -> None:
+    if not world.has_quorum:
+        raise Harm(f"{step}: no quorum")
+
+
+def _start_new(world: World, step: planning.StartNew, wish: Wish) -> Done:
+    if world.born or world.has_quorum:
+        raise Harm(f"{step}: a cluster was born")
+    id_ = step.attempt or "t2"
+    worlds = []
+    for place in wish.places.values():
+        host = world.host(place)
+        if host.attempt != id_:
+            world = world.with_host(place, attempt=id_, data="", runs="")
+            worlds.append(world)
+    entries = tuple(Entry(f"{id_}-{place}", name, place) for name, place in sorted(wish.places.items()))
+    for place in wish.places.values():
+        world = world._replace(members=entries).with_host(
+            place, data=f"{id_}-{place}", runs=WANTED, active=WANTED, leafs=LEAFS
+        )
+        worlds.append(world)
+    for place in wish.places.values():
+        world = world.with_host(place, born=True)._replace(born=True)
+        worlds.append(world)
+    return Done(worlds)
+
+
+def _started(world: World, place: str, wish: Wish) -> World:
+    """Return the world once a member was started on what is active; versions settle once all run the same."""
+    host = world.host(place)
+    new = minor(wish.version(host.active))
+    if world.storage and not minor(world.storage) <= new <= (3, minor(world.storage)[1] + 1):
+        raise Harm(f"{host.place}: {wish.version(host.active)} panics on storage version {world.storage}")
+    world = world.with_host(place, runs=host.active, sick=host.sick and host.runs == host.active)
+    minors = {minor(wish.version(h.runs)) for h in world.hosts if h.runs and h.data in world.listed}
+    if len(minors) == 1 and world.downgrade in ("", text(next(iter(minors)))):
+        world = world._replace(storage=f"{text(next(iter(minors)))}.0", downgrade="")
+    return world
+
+
+def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> Done:
+    worlds, failed, served, whole = [world], "", seen_serving(world, wish), world
+    for name in step.names:
+        place = wish.nodes[name]
+        host = world.host(place)
+        if not host.data:
+            raise Harm(f"{step}: {name} has no data")
+        if host.data not in world.listed:
+            if served:
+                raise Harm(f"{step}: {name} has the data of another member")
+            # Nobody can tell while nobody serves; etcd ends at once.
+            failed = "a removed member ended at its start"
+            continue
+        if whole.has_quorum and any(entry.id == host.data for entry in whole.voters) and whole.runner(host.data):
+            raise Harm(f"{step}: {name} runs")
+        if name in wish.places and minor(wish.version(host.active)) == minor(wish.version(WANTED)):
+            world = world.with_host(place, active=WANTED, leafs=LEAFS)
+            worlds.append(world)
+        if wish.refused and world.host(place).active == WANTED:
+            failed = "etcd refuses the revision"
+            world = world.with_host(place, runs="")
+        else:
+            world = _started(world, place, wish)
+        worlds.append(world)
+        if world.host(place).sick:
+            failed = failed or f"{name} stays sick"
+    if not failed and not seen_serving(world.settled(), wish):
+        failed = "no quorum came up"
+    return Done(worlds, failed)
+
+
+def _switch(world: World, step: planning.SwitchCertificates, wish: Wish) -> Done:
+    worlds = []
+    for name in step.names:
+        world = world.with_host(wish.nodes[name], leafs=LEAFS)
+        worlds.append(world)
+    return Done(worlds)
+
+
+def _record(world: World, step: planning.RecordBirth, wish: Wish) -> Done:
+    worlds = []
+    for name in step.names:
+        if not world.runner(world.host(wish.nodes[name]).data):
+            raise Harm(f"{step}: {name} does not run")
+        world = world.with_host(wish.nodes[name], born=True)._replace(born=True)
+        worlds.append(world)
+    return Done(worlds)
+
+
+def _handed_over(world: World, place: str) -> World:
+    own = world.host(place).data
+    heirs = [entry.id for entry in world.voters if entry.id != own and world.runner(entry.id)]
+    return world._replace(leader=heirs[0]) if world.leader == own and heirs else world
+
+
+def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
+    place = wish.places[step.name]
+    before = world.host(place)
+    if not before.data or before.data not in world.listed:
+        raise Harm(f"{step}: no member")
+    if (world.leader == before.data) != step.leads:
+        raise Harm(f"{step}: leads {step.leads}, but the leader is {world.leader}")
+    stale_followers = [
+        name
+        for name, other in wish.places.items()
+        if other != place and world.host(other).runs not in ("", WANTED) and world.runner(world.host(other).data)
+    ]
+    if step.leads and stale_followers:
+        raise Harm(f"{step}: the leader restarts before {stale_followers}")
+    worlds = [_handed_over(world, place)] if step.leads else []
+    world = (worlds[-1] if worlds else world).with_host(place, active=WANTED, leafs=LEAFS)
+    worlds.append(world)
+    world = world.with_host(place, runs="")
+    worlds.append(world.settled())
+    world = worlds[-1]
+    if wish.refused:
+        worlds.append(world.with_host(place, active=before.active, runs=before.runs))
+        return Done(worlds, "etcd refuses the revision")
+    if before.runs != WANTED:
+        world = world.with_host(place, sick=False)
+    world = _started(world, place, wish)
+    return Done([*worlds, world], f"{step.name} stays sick" if world.host(place).sick else "")
+
+
+def _set_aside(world: World, place: str, step: Step) -> World:
+    host = world.host(place)
+    if host.data in world.listed:
+        raise Harm(f"{step}: sets the data of a member aside")
+    return world.with_host(place, data="", runs="", born=False, attempt="")
+
+
+def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    entry = next((each for each in world.members if each.id == step.member_id), None)
+    if entry is None:
+        raise Harm(f"{step}: not listed")
+    alive = world.runner(entry.id) is not None
+    if alive and not entry.learner and entry.place in wish.places.values():
+        raise Harm(f"{step}: a healthy member that is wanted")
+    rest = [each for each in world.voters if each.id != entry.id]
+    if not entry.learner:
+        if sum(each.started for each in rest) < quorum(len(rest)):
+            raise Harm(f"{step}: etcd refuses, not enough started members")
+        if alive and world.live_voters() - 1 < quorum(len(rest)):
+            raise Harm(f"{step}: etcd refuses, unhealthy cluster")
+        others = [each for each in world.members if not each.learner and each.id != entry.id and world.runner(each.id)]
+        due = [each for each in others if each.place not in wish.places.values()]
+        if alive and world.leader == entry.id and due:
+            raise Harm(f"{step}: the leader leaves before {due}")
+    worlds = []
+    if step.leads and step.host:
+        worlds.append(_handed_over(world, wish.nodes[step.host]))
+        world = worlds[-1]
+    world = world._replace(members=tuple(each for each in world.members if each.id != entry.id)).settled()
+    worlds.append(world)
+    if step.host:
+        worlds.append(_set_aside(world, wish.nodes[step.host], step))
+    return Done(worlds)
+
+
+def _retire(world: World, step: planning.Retire, wish: Wish) -> Done:
+    return Done([_set_aside(world, wish.nodes[step.name], step)])
+
+
+def _update_url(world: World, step: planning.UpdatePeerUrl, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    place = wish.places[step.name]
+    if world.host(place).data != step.member_id:
+        raise Harm(f"{step}: its data is not there")
+    return Done(
+        [
+            world._replace(
+                members=tuple(each._replace(place=place) if each.id == step.member_id else each for each in world.members)
+            )
+        ]
+    )
+
+
+def _add(world: World, step: planning.AddLearner, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    place = wish.places[step.name]
+    voters = len(world.voters)
+    if any(each.learner for each in world.members):
+        raise Harm(f"{step}: etcd refuses, too many learners")
+    if world.entry_at(place):
+        raise Harm(f"{step}: etcd refuses, the peer URL exists")
+    if voters > 1 and world.live_voters() < quorum(voters + 1):
+        raise Harm(f"{step}: etcd refuses, unhealthy cluster")
+    if world.alarm:
+        raise Harm(f"{step}: with an alarm")
+    versions = {wish.version(h.runs) for h in world.hosts if world.runner(h.data) and h.runs}
+    if any(minor(wish.version(WANTED)) < minor(each) for each in versions):
+        raise Harm(f"{step}: an older version than the cluster's")
+    # An id is never used twice; two joins of one node are told apart by what is listed and on disk.
+    used = {each.id for each in world.members} | {h.data for h in world.hosts}
+    new = next(f"j{place}{generation}" for generation in "xyz" if f"j{place}{generation}" not in used)
+    return Done([world._replace(members=(*world.members, Entry(new, step.name, place, False, True)))])
+
+
+def _join(world: World, step: planning.StartJoin, wish: Wish) -> Done:
+    place = wish.places[step.name]
+    entry = world.entry_at(place)
+    if entry is None or entry.started:
+        raise Harm(f"{step}: no entry waits for it")
+    _needs_quorum(world, step)
+    worlds = []
+    host = world.host(place)
+    if host.data or host.born or host.runs:
+        world = _set_aside(world, place, step)
+        worlds.append(world)
+    world = world.with_host(place, active=WANTED, leafs=LEAFS)
+    worlds.append(world)
+    if wish.refused:
+        return Done(worlds, "etcd refuses the revision")
+    return Done([*worlds, world.with_host(place, data=entry.id, runs=WANTED)])
+
+
+def _promote(world: World, step: planning.Promote, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    entry = next((each for each in world.members if each.id == step.member_id), None)
+    if entry is None or not entry.learner:
+        raise Harm(f"{step}: no learner")
+    if not world.runner(entry.id):
+        raise Harm(f"{step}: etcd refuses, it does not run")
+    if sum(each.started for each in world.voters) + 1 < quorum(len(world.voters) + 1):
+        raise Harm(f"{step}: etcd refuses, not enough started members")
+    members = tuple(each._replace(learner=False) if each.id == entry.id else each for each in world.members)
+    return Done([world._replace(members=members)])
+
+
+def _look(world: World, step: Step, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    return Done([world])
+
+
+def _enable(world: World, step: planning.EnableDowngrade, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    lowest = min(minor(wish.version(h.runs)) for h in world.hosts if world.runner(h.data))
+    if step.minor != text((lowest[0], lowest[1] - 1)):
+        raise Harm(f"{step}: etcd refuses, only one minor below {lowest}")
+    return Done([world._replace(downgrade=step.minor), world._replace(downgrade=step.minor, storage=f"{step.minor}.0")])
+
+
+def _cancel(world: World, step: planning.CancelDowngrade, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    lowest = min(minor(wish.version(h.runs)) for h in world.hosts if world.runner(h.data))
+    return Done([world._replace(downgrade="", storage=f"{text(lowest)}.0")])
+
+
+_ACTIONS: dict[type, Callable[..., Done]] = {
+    planning.StartNew: _start_new,
+    planning.StartExisting: _start_existing,
+    planning.SwitchCertificates: _switch,
+    planning.RecordBirth: _record,
+    planning.Restart: _restart,
+    planning.RemoveMember: _remove,
+    planning.Retire: _retire,
+    planning.UpdatePeerUrl: _update_url,
+    planning.AddLearner: _add,
+    planning.StartJoin: _join,
+    planning.Promote: _promote,
+    planning.CheckV2Store: _look,
+    planning.SaveSnapshot: _look,
+    planning.EnableDowngrade: _enable,
+    planning.CancelDowngrade: _cancel,
+}

@@ -1,0 +1,378 @@
+"""Walking a modelled cluster: plan, first step, plan …, with a crash allowed at every point in between."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+
+from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take
+
+from etcd import planning
+from etcd.errors import Problem
+from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, quorum
+from etcd.planning.versions import minor
+
+State = tuple[World, frozenset[Step]]
+
+
+# what a human must do: each refusal's words, and what must be true of the world for it to be right
+
+
+def _wanted(world: World, wish: Wish) -> list[Host]:
+    return [world.host(place) for place in wish.places.values()]
+
+
+def _answers(host: Host) -> bool:
+    return host.powered and host.reachable
+
+
+def _is_down(world: World, wish: Wish, name: str) -> bool:
+    return name in wish.nodes and not _answers(world.host(wish.nodes[name]))
+
+
+def _down_and_due(world: World, wish: Wish, name: str) -> bool:
+    if not _is_down(world, wish, name):
+        return False
+    entry = world.entry_at(wish.nodes[name])
+    stale = any(host.runs not in ("", WANTED) and _answers(host) for host in _wanted(world, wish))
+    return stale or not seen_serving(world, wish) or entry is None or entry.learner
+
+
+
+def _few_voters(world: World, wish: Wish, _name: str) -> bool:
+    return len(world.voters) > 1 and world.live_voters() < quorum(len(world.voters) + 1)
+
+
+def _versions(world: World, wish: Wish) -> set[str]:
+    return {wish.version(host.runs) for host in world.hosts if host.runs and world.runner(host.data)}
+
+
+def _members_differ(world: World, wish: Wish) -> bool:
+    return {entry.place for entry in world.members} != set(wish.places.values())
+
+
+def _version_differs(world: World, wish: Wish) -> bool:
+    return bool(_versions(world, wish) - {wish.version(WANTED)})
+
+
+def _lost(world: World, wish: Wish, name: str) -> bool:
+    place = wish.places[name]
+    entry, host = world.entry_at(place), world.host(place)
+    return entry is not None and entry.started and not host.data and (name, entry.id) not in wish.confirmed
+
+
+def _other_data(world: World, wish: Wish, name: str) -> bool:
+    place = wish.places[name]
+    entry, host = world.entry_at(place), world.host(place)
+    return entry is not None and entry.started and bool(host.data) and host.data != entry.id
+
+
+def _gone(world: World, wish: Wish) -> int:
+    return sum(
+        1
+        for place in wish.places.values()
+        if _answers(world.host(place)) and not world.host(place).data and not (
+            (entry := world.entry_at(place)) and not entry.started
+        )
+    )
+
+
+Reason = Callable[[World, Wish, str], bool]
+REASONS: tuple[tuple[str, str, Reason], ...] = (
+    ("data lost and not confirmed", "its disk has no data", _lost),
+    ("a host is down and something is due on it", "cannot connect to it", _down_and_due),
+    ("no quorum, and data lost", "it has no data, but", lambda w, s, n: not seen_serving(w, s) and not w.host(s.places[n]).data),
+    ("too few voters to add", "and etcd adds a member only while", _few_voters),
+    ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.live_voters() - 1 < quorum(len(w.voters) - 1)),
+    ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick),
+    ("a member's data is corrupt", "its data is corrupt", lambda w, s, n: bool(w.alarm and w.alarm[1] == "CORRUPT")),
+    ("an alarm is raised", "so no member can be added", lambda w, s, n: bool(w.alarm) and _members_differ(w, s)),
+    ("an alarm is raised", "so the version stays", lambda w, s, n: bool(w.alarm) and _version_differs(w, s)),
+    ("several members are gone", "is gone, and so is another", lambda w, s, n: _gone(w, s) > 1),
+    ("versions and members change at once", "together with the members", lambda w, s, n: _version_differs(w, s) and (_members_differ(w, s) or s.known != frozenset(s.places))),
+    ("versions and members change at once", "it cannot join with", lambda w, s, n: _version_differs(w, s)),
+    ("a disk of another member", "its disk holds the data of another member", _other_data),
+    ("the old member still answers", "the old member", lambda w, s, n: w.entry_at(s.places[n]) is None),
+)  # fmt: skip
+
+
+def reason(problem: Problem, world: World, wish: Wish) -> str:
+    """Return why a human must act; raises `Harm` where nothing in the world asks for it."""
+    for name, words, holds in REASONS:
+        if words in problem.what:
+            if not holds(world, wish, problem.where):
+                raise Harm(f"refused without cause: {problem}")
+            return name
+    raise Harm(f"refused in words that no human is named for: {problem}")
+
+
+# walking
+
+
+@dataclass
+class Walk:
+    """How far a walk came: the states it saw and how often it ended how."""
+
+    states: int = 0
+    starts: int = 0
+    ends: dict[str, int] = field(default_factory=dict)
+
+    def end(self, how: str) -> None:
+        """Count an end."""
+        self.ends[how] = self.ends.get(how, 0) + 1
+
+
+def walk(worlds: Iterable[World], wish: Wish, seen: Walk) -> None:
+    """Walk from these worlds to every end; raises `Harm` that tells the state and the step."""
+    follows: dict[State, State | None] = {}
+    nothing: frozenset[Step] = frozenset()
+    waiting: list[State] = []
+    for world in worlds:
+        seen.starts += 1
+        waiting.append((world, nothing))
+    while waiting:
+        state = waiting.pop()
+        if state in follows:
+            continue
+        world, done = state
+        try:
+            follows[state] = _next(world, done, wish, seen, waiting)
+        except Harm as harm:
+            raise Harm(f"{harm}\n{told(world, wish)}\n{sorted(map(str, done))}") from None
+    seen.states += len(follows)
+    _refuse_loops(follows, wish)
+
+
+def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: list[State]) -> State | None:
+    """Take the first step of the plan; crashes wait for their turn, what follows without one is returned."""
+    observed, alive = observe(world, wish)
+    try:
+        plan = planning.plan(observed, wish.target, alive, done)
+    except Refusal as refusal:
+        for name in sorted({reason(problem, world, wish) for problem in refusal.problems}):
+            seen.end(name)
+        return None
+    if not plan.steps:
+        refuse_undesired(world, wish)
+        seen.end("as wanted")
+        return None
+    step = plan.steps[0]
+    if isinstance(step, Restart):
+        refuse_hasty(world, step, done, wish)
+    result = take(world, step, wish)
+    previous = world
+    for after in result.worlds:
+        refuse_outage(previous, after, step)
+        previous = after
+        waiting.append((after, frozenset()))
+    if result.failed:
+        seen.end(re.sub(r"^\w+ stays", "a member stays", result.failed))
+        return None
+    kept = done | {step} if isinstance(step, SaveSnapshot | CheckV2Store) else done
+    following = (result.worlds[-1], kept)
+    waiting.append(following)
+    return following
+
+
+def refuse_outage(before: World, after: World, step: Step) -> None:
+    """From three voters on, no step may cost the quorum; nor may a removal on the way down to two."""
+    if len(before.voters) >= 3 and before.has_quorum and not after.has_quorum:  # noqa: PLR2004
+        raise Harm(f"{step}: the quorum is lost")
+
+
+def refuse_hasty(world: World, step: Restart, done: frozenset[Step], wish: Wish) -> None:
+    """The first restart on another version needs a snapshot, and 3.6 a check of what 3.5 left."""
+    host = world.host(wish.places[step.name])
+    if not host.runs or wish.version(host.runs) == wish.version(WANTED):
+        return
+    running = _versions(world, wish)
+    if wish.version(WANTED) not in running and not any(isinstance(each, SaveSnapshot) for each in done):
+        raise Harm(f"{step}: no snapshot before another version")
+    first = all(minor(each) == (3, 5) for each in running) and minor(wish.version(WANTED)) == (3, 6)
+    if first and not any(isinstance(each, CheckV2Store) for each in done):
+        raise Harm(f"{step}: v2 data was not looked for")
+    if world.alarm:
+        raise Harm(f"{step}: another version with an alarm")
+
+
+def refuse_undesired(world: World, wish: Wish) -> None:
+    """Where the planner has nothing to do, everything must be as wanted, but for hosts that are down."""
+    if {entry.place for entry in world.members} != set(wish.places.values()):
+        raise Harm("nothing to do, but the members differ")
+    for name, place in wish.places.items():
+        host, entry = world.host(place), world.entry_at(place)
+        if entry is None or entry.learner or not entry.started:
+            raise Harm(f"nothing to do, but {name} does not vote")
+        if not _answers(host):
+            continue
+        if (host.data, host.runs, host.leafs, host.born or host.sick) != (entry.id, WANTED, LEAFS, True):
+            raise Harm(f"nothing to do, but {name} is not as wanted")
+    for name, place in wish.leaving.items():
+        if _answers(world.host(place)) and (world.host(place).data or world.host(place).runs):
+            raise Harm(f"nothing to do, but {name} is not set aside")
+
+
+def _refuse_loops(follows: dict[State, State | None], wish: Wish) -> None:
+    settled: set[State] = set()
+    for start in follows:
+        path: dict[State, None] = {}
+        state: State | None = start
+        while state is not None and state not in settled:
+            if state in path:
+                raise Harm(f"it goes in circles\n{told(state[0], wish)}")
+            path[state] = None
+            state = follows[state]
+        settled.update(path)
+
+
+def told(world: World, wish: Wish) -> str:
+    """Return a world in lines."""
+    lines = [
+        f"wanted {dict(wish.places)} leaving {dict(wish.leaving)} confirmed {set(wish.confirmed)} known {set(wish.known)}"
+    ]
+    lines += [f"  {host}" for host in world.hosts]
+    lines += [f"  {entry}" for entry in world.members]
+    lines.append(f"  leader {world.leader} alarm {world.alarm} storage {world.storage} {world.downgrade}")
+    return "\n".join(lines)
+
+
+# all clusters
+
+# healthy, stale, wrong version, powered off, unreachable but serving, stopped, stopped and stale, wiped,
+# wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
+# a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive
+VOTERS = "HSVDATtWwGBCKkOMRr"
+# learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
+# powered off learner
+LEARNERS = "LlQUuXd"
+NAMES = "abcdefg"
+
+
+def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset[tuple[str, str]]]:
+    """Return a cluster of one member a letter, the address that each node has by now, and what is confirmed."""
+    hosts: list[Host] = []
+    entries: list[Entry] = []
+    places: dict[str, str] = {}
+    confirmed = set()
+    for number, kind in enumerate(kinds):
+        name, place, id_ = NAMES[number], str(number + 1), f"a{number + 1}"
+        places[name] = place
+        host = Host(place, id_, WANTED)
+        entry = Entry(id_, name, place, True, kind in LEARNERS and kind != "X")
+        match kind:
+            case "S":
+                host = host._replace(runs="r0", active="r0")
+            case "V":
+                host = host._replace(runs="v0", active="v0")
+            case "D" | "d":
+                host = host._replace(powered=False, runs="")
+            case "A":
+                host = host._replace(reachable=False)
+            case "T" | "l":
+                host = host._replace(runs="")
+            case "t":
+                host = host._replace(runs="", active="r0")
+            case "W" | "w" | "Q":
+                host = host._replace(runs="", data="")
+            case "G":
+                host = host._replace(runs="", data=f"x{place}")
+            case "O":
+                host = host._replace(runs="", data=f"x{place}")
+            case "B":
+                host = host._replace(born=False)
+            case "C":
+                host = host._replace(leafs="c0")
+            case "K":
+                host = host._replace(sick=True)
+            case "k":
+                host = host._replace(runs="r0", active="r0", sick=True)
+            case "M" | "R" | "r":
+                old = host if kind == "r" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
+                hosts.append(old)
+                places[name] = str(number + 11)
+                host = Host(places[name], id_ if kind == "M" else "", active="", born=kind == "M")
+                host = host._replace(active=WANTED)
+            case "L":
+                host = host._replace(born=False)
+            case "U" | "X":
+                host = Host(place, born=False)
+                entry = entry._replace(started=False)
+            case "u":
+                host = Host(place, f"x{place}")
+                entry = entry._replace(started=False)
+        if kind == "w":
+            confirmed.add((name, id_))
+        hosts.append(host)
+        if kind != "G":
+            entries.append(entry)
+    live = World(tuple(hosts), tuple(entries)).settled()
+    voters = [entry.id for entry in live.voters if live.runner(entry.id)]
+    if voters and live.has_quorum:
+        live = live._replace(leader=voters[leader])
+    return live, places, frozenset(confirmed)
+
+
+def clusters(size: int, most_unusual: int, voters: str = VOTERS, learners: str = LEARNERS) -> Iterator[str]:
+    """Yield every mix of members once, with at most one that does not vote yet, and so many that are not healthy."""
+    for mix in combinations_with_replacement(voters, size):
+        if sum(kind != "H" for kind in mix) <= most_unusual:
+            yield "".join(mix)
+    for mix in combinations_with_replacement(voters, size - 1):
+        if sum(kind != "H" for kind in mix) < most_unusual:
+            yield from ("".join((*mix, learner)) for learner in learners)
+
+
+def wishes(kinds: str, places: dict[str, str]) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """Yield what may be wanted of a cluster: the same, one more, one fewer, one swapped; and who leaves."""
+    new = {NAMES[len(kinds)]: "31"}
+    yield places, {}
+    yield {**places, **new}, {}
+    for number, name in enumerate(places):
+        if kinds[number] in kinds[:number]:
+            continue
+        rest = {other: place for other, place in places.items() if other != name}
+        # A node that leaves is known at the address that the state has.
+        leaving = {name: str(number + 1)}
+        if rest:
+            yield rest, leaving
+            yield rest, {}
+        yield {**rest, **new}, leaving
+
+
+def walk_all(mixes: Iterable[str], alarms: bool = True, versions: tuple[str, ...] = ("3.6.14",), seen: Walk | None = None) -> Walk:
+    """Walk from every mix, with every wish, leader and alarm; worlds with the same wish share what was seen."""
+    seen = seen or Walk()
+    tasks: dict[tuple[object, ...], tuple[Wish, list[World]]] = {}
+    for kinds in mixes:
+        leaders = range(sum(kind in "HSVABC" for kind in kinds)) if len(kinds) <= 3 else range(1)  # noqa: PLR2004
+        for leader in leaders or (0,):
+            try:
+                world, places, confirmed = build(kinds, leader)
+            except IndexError:
+                continue
+            if not any(entry.started for entry in world.voters):
+                continue
+            worlds = [world]
+            if alarms:
+                first = next((entry.id for entry in world.voters), "")
+                worlds += [world._replace(alarm=(first, kind)) for kind in ("NOSPACE", "CORRUPT")]
+            for want, leaving in wishes(kinds, places):
+                for old in versions if "V" in kinds else versions[:1]:
+                    refusals = (False, True) if set(kinds) & set("StT") else (False,)
+                    for refused in refusals:
+                        key = (tuple(want.items()), tuple(leaving.items()), confirmed, len(kinds), old, refused)
+                        if key not in tasks:
+                            table = (("r0", "3.6.16"), ("v0", old), (WANTED, "3.6.16"))
+                            known = frozenset(NAMES[: len(kinds)])
+                            wish = Wish(want, leaving, known, confirmed, versions=table, refused=refused)
+                            tasks[key] = (wish, [])
+                        wish, starts = tasks[key]
+                        extra = () if all(host.place != "31" for host in world.hosts) else None
+                        empty = Host("31", born=False)
+                        for each in worlds:
+                            hosts = (*each.hosts, empty) if extra is not None and "31" in want.values() else each.hosts
+                            lowest = min((minor(v) for v in _versions(each, wish)), default=(3, 6))
+                            starts.append(each._replace(hosts=hosts, storage=f"3.{lowest[1]}.0"))
+    for wish, starts in tasks.values():
+        walk(starts, wish, seen)
+    return seen
