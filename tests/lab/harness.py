@@ -107,6 +107,7 @@ class Stack:
         self.name = name
         self.runs: list[Run] = []
         self.variables: dict[str, str] = {}
+        self._outputs: dict[str, Any] | None = None
         self.hosts: dict[str, Host] = {f"etcd-{number}": host for number, host in enumerate(hosts, 1)}
         self.config: dict[str, Any] = {
             "nodes": {node: {"address": host.address} for node, host in self.hosts.items()},
@@ -159,6 +160,8 @@ class Stack:
 
     def start(self, *words: str, config_file: bool = True) -> Run:
         """Start a `pulumi` command and return it while it runs."""
+        if words[0] != "stack":
+            self._outputs = None
         if config_file:
             self.write_config()
         file = ["--config-file", str(self.config_file)] if config_file else []
@@ -212,11 +215,14 @@ class Stack:
         return done
 
     def outputs(self) -> dict[str, Any]:
-        """Return all outputs, secrets in plain text."""
+        """Return all outputs, secrets in plain text; the CLI is asked once after each command that may change them."""
+        if self._outputs is not None:
+            return self._outputs
         done = self.run("stack", "output", "--json", "--show-secrets", config_file=False)
         assert done.returncode == 0, done.stdout
         found = json.loads(done.stdout[done.stdout.index("{") :])
         assert isinstance(found, dict)
+        self._outputs = found
         return found
 
     def output(self, name: str) -> Any:
