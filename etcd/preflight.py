@@ -95,7 +95,7 @@ def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Findi
                 ),
                 (
                     "Destroy that stack first, or give this node another host; if that stack is this one and its state "
-                    "was lost, see docs/state.md"
+                    "was lost, see docs/certificates.md"
                 ),
             )
         ]

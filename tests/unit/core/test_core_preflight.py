@@ -71,7 +71,7 @@ def test_a_host_of_another_cluster_is_refused(owner: str | None) -> None:
         (
             "a: it belongs to another cluster: stack org/project/prod, node x (stamp in /etc/etcd/owner). "
             "Destroy that stack first, or give this node another host; if that stack is this one and its state was "
-            "lost, see docs/state.md."
+            "lost, see docs/certificates.md."
         )
     ]
 
