@@ -45,11 +45,10 @@ def refuse_mixed(now: Situation) -> None:
     if not is_changing(now):
         return
     _refuse_jump(now)
-    if now.missing and minor(wanted(now)) < max(
-        minor(seen.status.version) for seen in now.serving.values() if seen.status
-    ):
+    joining = [*now.missing, *(name for name, entry in now.by_url.items() if not entry.name)]
+    if joining and minor(wanted(now)) < max(minor(seen.status.version) for seen in now.serving.values() if seen.status):
         raise refuse(
-            now.missing[0],
+            joining[0],
             f"it cannot join with {wanted(now)}, which is below what the cluster runs",
             "Set `version` to what the cluster runs, let the member join, then change the version",
         )

@@ -522,6 +522,8 @@ def _join(world: World, step: planning.StartJoin, wish: Wish) -> Done:
     if entry is None or entry.started:
         raise Harm(f"{step}: no entry waits for it")
     _needs_quorum(world, step)
+    if any(minor(wish.version(WANTED)) < minor(each) for each in other_versions(world, wish)):
+        raise Harm(f"{step}: an older version than the cluster's")
     worlds = []
     host = world.host(place)
     if host.data or host.born or host.runs:

@@ -175,6 +175,12 @@ def test_no_member_joins_with_an_older_minor_than_the_cluster() -> None:
     assert "it cannot join with 3.6.16" in refused({**seen, "c": empty()}, at("3.6.16", known=frozenset("abc")))
 
 
+def test_a_join_that_was_begun_does_not_go_on_with_an_older_minor_than_the_cluster() -> None:
+    waiting = replace(listed("c"), name="", is_learner=True)
+    seen: Seen = {name: run_by("3.7.3", name, members=(listed("a"), listed("b"), waiting)) for name in "ab"}
+    assert "it cannot join with 3.6.16" in refused({**seen, "c": empty()}, at("3.6.16", known=frozenset("abc")))
+
+
 # certificates
 
 OLD, NEW = "old-ca", "new-ca"
