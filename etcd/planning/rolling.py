@@ -29,7 +29,8 @@ def restarts(now: Situation) -> list[Step]:
         if seen.is_running and seen.running_revision != now.target.members[name].revision
     ]
     if not stale:
-        return []
+        # A downgrade that was enabled and taken back before any member restarted is still under way.
+        return versions.cancelled(now)
     down = {name: problem for name, problem in now.down.items() if name in now.target.members}
     if down:
         raise Refusal(

@@ -44,11 +44,11 @@ def refuse_mixed(now: Situation) -> None:
     """Refuse a version change together with a change of members, unless a dead member is being replaced."""
     if not is_changing(now):
         return
-    if now.missing and minor(wanted(now)) < max(
-        minor(seen.status.version) for seen in now.serving.values() if seen.status
-    ):
+    _refuse_jump(now)
+    joining = [*now.missing, *(name for name, entry in now.by_url.items() if not entry.name)]
+    if joining and minor(wanted(now)) < max(minor(seen.status.version) for seen in now.serving.values() if seen.status):
         raise refuse(
-            now.missing[0],
+            joining[0],
             f"it cannot join with {wanted(now)}, which is below what the cluster runs",
             "Set `version` to what the cluster runs, let the member join, then change the version",
         )
@@ -67,7 +67,7 @@ def before_restarts(now: Situation) -> list[Step]:
     """Return what must be done before the first member restarts on another version; refuses impossible changes."""
     versions = sorted({seen.status.version for seen in now.serving.values() if seen.status}, key=parse)
     if not is_changing(now):
-        return _cancelled(now)
+        return cancelled(now)
     to = wanted(now)
     low, high = minor(versions[0]), minor(versions[-1])
     goal = minor(to)
@@ -78,24 +78,32 @@ def before_restarts(now: Situation) -> list[Step]:
             "Clear the alarm first",
         )
     steps: list[Step] = []
-    if goal > (low[0], low[1] + 1):
-        raise refuse(
-            "version",
-            f"{to} is more than one minor above {versions[0]}",
-            f"Upgrade to the newest {low[0]}.{low[1] + 1} first",
-        )
     if goal == (low[0], low[1] + 1):
-        _refuse_old_base(goal, versions[0], to)
-        steps += _cancelled(now)
+        steps += cancelled(now)
         if goal == (3, 6) and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
             steps.append(CheckV2Store(tuple(sorted(now.serving))))
     if goal < low:
-        steps += _downgrade(now, goal, low, to)
+        steps += _downgrade(now, goal)
     started = to in versions
     teller = now.leader or next(iter(now.serving))
     if not started and not any(isinstance(step, SaveSnapshot) for step in now.done):
         steps.append(SaveSnapshot(teller))
     return steps
+
+
+def _refuse_jump(now: Situation) -> None:
+    """Refuse a version that no member may take, neither by a restart nor by joining."""
+    oldest = min((seen.status.version for seen in now.serving.values() if seen.status), key=parse)
+    to, low = wanted(now), minor(oldest)
+    above, below = (low[0], low[1] + 1), (low[0], low[1] - 1)
+    if minor(to) > above:
+        raise refuse(
+            "version", f"{to} is more than one minor above {oldest}", f"Upgrade to the newest {text(above)} first"
+        )
+    if minor(to) < below:
+        raise refuse("version", f"{to} is more than one minor below {text(low)}", "Go down one minor at a time")
+    if minor(to) == above:
+        _refuse_old_base(above, oldest, to)
 
 
 def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
@@ -108,9 +116,7 @@ def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
         )
 
 
-def _downgrade(now: Situation, goal: Minor, low: Minor, to: str) -> list[Step]:
-    if goal != (low[0], low[1] - 1):
-        raise refuse("version", f"{to} is more than one minor below {text(low)}", "Go down one minor at a time")
+def _downgrade(now: Situation, goal: Minor) -> list[Step]:
     # A member of 3.6 or later tells its storage version once it has one; until then it is not down.
     storages = [minor(seen.status.storage_version) for seen in now.serving.values() if seen.status]
     if any(storage != goal for storage in storages):
@@ -118,7 +124,7 @@ def _downgrade(now: Situation, goal: Minor, low: Minor, to: str) -> list[Step]:
     return []
 
 
-def _cancelled(now: Situation) -> list[Step]:
+def cancelled(now: Situation) -> list[Step]:
     """Take back a downgrade that is under way, when the wanted version is above it."""
     goal = minor(wanted(now))
     for seen in now.serving.values():

@@ -4,6 +4,8 @@ etcd's own refusals are those of its source: etcdserver/server.go (mayAddMember,
 etcdserver/util.go (isConnectedToQuorumAfterAddingNewMemberSince), membership/cluster.go (IsReadyTo…).
 """
 
+# ruff: noqa: ARG001 - every action takes the same arguments
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -210,9 +212,7 @@ def listed(members: tuple[Entry, ...]) -> tuple[ListedMember, ...]:
 
 
 @lru_cache(None)
-def say_status(
-    member_id: str, version: str, leader: str, learner: bool, storage: str, downgrade: str
-) -> MemberStatus:
+def say_status(member_id: str, version: str, leader: str, learner: bool, storage: str, downgrade: str) -> MemberStatus:
     """Return what a member says of itself."""
     return MemberStatus(member_id, CLUSTER, version, leader, learner, 2, 100, 100, 20480, (), storage, downgrade)
 
@@ -268,6 +268,10 @@ class Done(NamedTuple):
 
 def take(world: World, step: Step, wish: Wish) -> Done:
     """Carry out one step."""
+    corrupt = world.alarm[0] if world.alarm and world.alarm[1] == "CORRUPT" else ""
+    wanted = {entry.id for entry in world.members if entry.place in wish.places.values()}
+    if corrupt in wanted and seen_serving(world, wish):
+        raise Harm(f"{step}: {corrupt} is corrupt")
     result = _ACTIONS[type(step)](world, step, wish)
     return Done([each.settled() for each in result.worlds], result.failed)
 
@@ -306,14 +310,22 @@ def _started(world: World, place: str, wish: Wish) -> World:
     if world.storage and not minor(world.storage) <= new <= (3, minor(world.storage)[1] + 1):
         raise Harm(f"{host.place}: {wish.version(host.active)} panics on storage version {world.storage}")
     world = world.with_host(place, runs=host.active, sick=host.sick and host.runs == host.active)
-    minors = {minor(wish.version(h.runs)) for h in world.hosts if h.runs and h.data in world.listed}
-    if len(minors) == 1 and world.downgrade in ("", text(next(iter(minors)))):
-        world = world._replace(storage=f"{text(next(iter(minors)))}.0", downgrade="")
+    runners = [world.runner(entry.id) for entry in world.members]
+    if all(runners):
+        # The cluster's version moves only when every member is known to run the same.
+        minors = {minor(wish.version(each.runs)) for each in runners if each}
+        if len(minors) == 1 and world.downgrade in ("", text(next(iter(minors)))):
+            world = world._replace(storage=f"{text(next(iter(minors)))}.0", downgrade="")
     return world
 
 
 def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> Done:
     worlds, failed, served, whole = [world], "", seen_serving(world, wish), world
+    able = [
+        host for place in wish.places.values() if (host := world.host(place)).powered and host.reachable and host.data
+    ]
+    if not served and len(able) < quorum(len(wish.places)):
+        raise Harm(f"{step}: too few have data")
     for name in step.names:
         place = wish.nodes[name]
         host = world.host(place)
@@ -381,6 +393,9 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     ]
     if step.leads and stale_followers:
         raise Harm(f"{step}: the leader restarts before {stale_followers}")
+    sick = [place for place in wish.places.values() if world.host(place).sick and world.host(place).runs != WANTED]
+    if sick and not before.sick:
+        raise Harm(f"{step}: {sick} do not serve and restart first")
     worlds = [_handed_over(world, place)] if step.leads else []
     world = (worlds[-1] if worlds else world).with_host(place, active=WANTED, leafs=LEAFS)
     worlds.append(world)
@@ -409,8 +424,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
     if entry is None:
         raise Harm(f"{step}: not listed")
     alive = world.runner(entry.id) is not None
-    if alive and not entry.learner and entry.place in wish.places.values():
-        raise Harm(f"{step}: a healthy member that is wanted")
+    _asked_for(world, step, entry, alive, wish)
     rest = [each for each in world.voters if each.id != entry.id]
     if not entry.learner:
         if sum(each.started for each in rest) < quorum(len(rest)):
@@ -432,6 +446,33 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
     return Done(worlds)
 
 
+def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: bool, wish: Wish) -> None:
+    """Refuse the removal of members that nobody asked for."""
+    wanted = wish.places.values()
+    if entry.learner:
+        return
+    if alive and (entry.place in wanted or entry.name in wish.places):
+        raise Harm(f"{step}: a healthy member of a node that is wanted")
+    if alive and any(world.entry_at(place) is None for place in wanted):
+        raise Harm(f"{step}: before the members that are missing were added")
+    if alive and other_versions(world, wish):
+        raise Harm(f"{step}: while the version changes")
+    if entry.place in wanted and entry.started and (entry.name, entry.id) not in wish.confirmed:
+        raise Harm(f"{step}: nobody confirmed that its data is lost")
+    if entry.name in wish.places and entry.started:
+        names = {each.name for each in world.voters if each.started and each.name in wish.places}
+        hosts = [world.host(wish.places[name]) for name in names]
+        if sum(host.powered and host.reachable and not host.data for host in hosts) > 1:
+            raise Harm(f"{step}: several are replaced at once")
+
+
+def other_versions(world: World, wish: Wish) -> set[str]:
+    """Return the versions that wanted members run and that are not wanted, as far as anybody can see."""
+    hosts = [world.host(place) for place in wish.places.values()]
+    running = {wish.version(h.runs) for h in hosts if h.runs and h.reachable and world.runner(h.data)}
+    return running - {wish.version(WANTED)}
+
+
 def _retire(world: World, step: planning.Retire, wish: Wish) -> Done:
     return Done([_set_aside(world, wish.nodes[step.name], step)])
 
@@ -444,7 +485,9 @@ def _update_url(world: World, step: planning.UpdatePeerUrl, wish: Wish) -> Done:
     return Done(
         [
             world._replace(
-                members=tuple(each._replace(place=place) if each.id == step.member_id else each for each in world.members)
+                members=tuple(
+                    each._replace(place=place) if each.id == step.member_id else each for each in world.members
+                )
             )
         ]
     )
@@ -462,7 +505,9 @@ def _add(world: World, step: planning.AddLearner, wish: Wish) -> Done:
         raise Harm(f"{step}: etcd refuses, unhealthy cluster")
     if world.alarm:
         raise Harm(f"{step}: with an alarm")
-    versions = {wish.version(h.runs) for h in world.hosts if world.runner(h.data) and h.runs}
+    versions = other_versions(world, wish)
+    if versions and step.name not in wish.known:
+        raise Harm(f"{step}: while the version changes")
     if any(minor(wish.version(WANTED)) < minor(each) for each in versions):
         raise Harm(f"{step}: an older version than the cluster's")
     # An id is never used twice; two joins of one node are told apart by what is listed and on disk.
@@ -477,6 +522,8 @@ def _join(world: World, step: planning.StartJoin, wish: Wish) -> Done:
     if entry is None or entry.started:
         raise Harm(f"{step}: no entry waits for it")
     _needs_quorum(world, step)
+    if any(minor(wish.version(WANTED)) < minor(each) for each in other_versions(world, wish)):
+        raise Harm(f"{step}: an older version than the cluster's")
     worlds = []
     host = world.host(place)
     if host.data or host.born or host.runs:

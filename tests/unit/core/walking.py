@@ -1,5 +1,7 @@
 """Walking a modelled cluster: plan, first step, plan …, with a crash allowed at every point in between."""
 
+# ruff: noqa: ARG001, ARG005, E501 - every reason takes the same arguments, and stands in a row of its table
+
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, s
 from etcd import planning
 from etcd.errors import Problem
 from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, quorum
-from etcd.planning.versions import minor
+from etcd.planning.versions import minor, text
 
 State = tuple[World, frozenset[Step]]
 
@@ -36,7 +38,6 @@ def _down_and_due(world: World, wish: Wish, name: str) -> bool:
     entry = world.entry_at(wish.nodes[name])
     stale = any(host.runs not in ("", WANTED) and _answers(host) for host in _wanted(world, wish))
     return stale or not seen_serving(world, wish) or entry is None or entry.learner
-
 
 
 def _few_voters(world: World, wish: Wish, _name: str) -> bool:
@@ -71,9 +72,9 @@ def _gone(world: World, wish: Wish) -> int:
     return sum(
         1
         for place in wish.places.values()
-        if _answers(world.host(place)) and not world.host(place).data and not (
-            (entry := world.entry_at(place)) and not entry.started
-        )
+        if _answers(world.host(place))
+        and not world.host(place).data
+        and not ((entry := world.entry_at(place)) and not entry.started)
     )
 
 
@@ -176,7 +177,7 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
 
 def refuse_outage(before: World, after: World, step: Step) -> None:
     """From three voters on, no step may cost the quorum; nor may a removal on the way down to two."""
-    if len(before.voters) >= 3 and before.has_quorum and not after.has_quorum:  # noqa: PLR2004
+    if len(before.voters) >= 3 and before.has_quorum and not after.has_quorum:
         raise Harm(f"{step}: the quorum is lost")
 
 
@@ -327,8 +328,10 @@ def wishes(kinds: str, places: dict[str, str]) -> Iterator[tuple[dict[str, str],
     new = {NAMES[len(kinds)]: "31"}
     yield places, {}
     yield {**places, **new}, {}
+    if len(places) > 3:
+        yield dict(list(places.items())[2:]), {name: str(number + 1) for number, name in enumerate(list(places)[:2])}
     for number, name in enumerate(places):
-        if kinds[number] in kinds[:number]:
+        if kinds[number] in kinds[:number] and number < len(places) - 1:
             continue
         rest = {other: place for other, place in places.items() if other != name}
         # A node that leaves is known at the address that the state has.
@@ -339,12 +342,21 @@ def wishes(kinds: str, places: dict[str, str]) -> Iterator[tuple[dict[str, str],
         yield {**rest, **new}, leaving
 
 
-def walk_all(mixes: Iterable[str], alarms: bool = True, versions: tuple[str, ...] = ("3.6.14",), seen: Walk | None = None) -> Walk:
-    """Walk from every mix, with every wish, leader and alarm; worlds with the same wish share what was seen."""
+def walk_all(
+    mixes: Iterable[str],
+    alarms: bool = True,
+    versions: tuple[str, ...] = ("3.6.14",),
+    seen: Walk | None = None,
+    only: int | None = None,
+) -> Walk:
+    """Walk from every mix, with every wish, leader and alarm; worlds with the same wish share what was seen.
+
+    With `only`, one of them is walked, chosen by that number.
+    """
     seen = seen or Walk()
     tasks: dict[tuple[object, ...], tuple[Wish, list[World]]] = {}
     for kinds in mixes:
-        leaders = range(sum(kind in "HSVABC" for kind in kinds)) if len(kinds) <= 3 else range(1)  # noqa: PLR2004
+        leaders = range(sum(kind in "HSVABC" for kind in kinds)) if len(kinds) <= 3 else range(1)
         for leader in leaders or (0,):
             try:
                 world, places, confirmed = build(kinds, leader)
@@ -371,8 +383,17 @@ def walk_all(mixes: Iterable[str], alarms: bool = True, versions: tuple[str, ...
                         empty = Host("31", born=False)
                         for each in worlds:
                             hosts = (*each.hosts, empty) if extra is not None and "31" in want.values() else each.hosts
-                            lowest = min((minor(v) for v in _versions(each, wish)), default=(3, 6))
-                            starts.append(each._replace(hosts=hosts, storage=f"3.{lowest[1]}.0"))
-    for wish, starts in tasks.values():
+                            starts.append(each._replace(hosts=hosts, storage=_lowest(each, wish)))
+    chosen = list(tasks.values())
+    if only is not None and chosen:
+        wish, starts = chosen[only % len(chosen)]
+        chosen = [(wish, [starts[only % len(starts)]])]
+    for wish, starts in chosen:
         walk(starts, wish, seen)
     return seen
+
+
+def _lowest(world: World, wish: Wish) -> str:
+    """Return the storage version: that of the oldest member, also of one that does not run."""
+    hosts = [host for host in world.hosts if host.data in world.listed]
+    return f"{text(min((minor(wish.version(host.runs or host.active)) for host in hosts), default=(3, 6)))}.0"

@@ -1,0 +1,206 @@
+"""Every cluster of up to five members, walked step by step, with a crash allowed between any two and within each."""
+
+# ruff: noqa: E501 - a mutant is a row of its table
+
+import importlib
+import inspect
+import os
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from simulation import Harm, Host, Wish, World
+from walking import LEARNERS, NAMES, VOTERS, Walk, clusters, walk, walk_all
+
+from etcd import planning
+from etcd.planning import birth, membership, rolling, situation, versions
+
+CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
+# Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
+COSTLY = "HDTWwGRKk"
+
+
+def reduced() -> Iterator[str]:
+    """Yield the mixes of the reduced walk."""
+    yield from clusters(1, 1)
+    yield from clusters(2, 1)
+    yield from clusters(3, 1)
+    yield from clusters(3, 2, COSTLY, "LU")
+    yield from clusters(5, 1, "HSDWwKR", "LU")
+
+
+def report(seen: Walk, print_out: pytest.CaptureFixture[str]) -> None:
+    """Say how far a walk came."""
+    with print_out.disabled():
+        ends = ", ".join(f"{how} {count}" for how, count in sorted(seen.ends.items()))
+        print(f"\n{seen.states} states walked from {seen.starts} clusters; ends: {ends}")
+
+
+def test_every_small_cluster_ends_as_wanted_or_in_a_refusal_that_a_human_must_answer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen = walk_all(reduced(), alarms=False)
+    walk_all(clusters(3, 1), seen=seen)
+    report(seen, capsys)
+    assert seen.states > 5_000 and seen.ends["as wanted"] > 500
+
+
+@pytest.mark.parametrize("old", ["3.5.33", "3.6.14", "3.7.3"])
+def test_every_change_of_version_ends_as_wanted_or_in_a_refusal(old: str, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = walk_all(clusters(3, 3, "HVTD", "L"), alarms=False, versions=(old,))
+    walk_all(clusters(3, 3, "HV", ""), versions=(old,), seen=seen)
+    report(seen, capsys)
+    assert seen.ends["as wanted"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_every_cluster_of_up_to_four_ends_as_wanted_or_in_a_refusal(
+    size: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report(walk_all(clusters(size, size), versions=("3.5.33", "3.6.14", "3.7.3")), capsys)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", VOTERS)
+def test_every_cluster_of_five_ends_as_wanted_or_in_a_refusal(first: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One share a kind: the mixes whose first letter in the alphabet of kinds it is."""
+    rest = VOTERS[VOTERS.index(first) :]
+    shares = (mix for mix in clusters(5, 5, rest) if first in mix)
+    report(walk_all(shares, alarms=first == "H"), capsys)
+
+
+# birth
+
+
+def unborn(names: str) -> Iterator[World]:
+    """Yield every mix of hosts on which nothing was done, an attempt was announced, or a member has started."""
+    kinds = [Host("", born=False), Host("", born=False, attempt="t1"), Host("", born=False, attempt="t0", data="t0-")]
+    kinds += [Host("", born=False, attempt="t1", data="t1-"), Host("", born=False, powered=False)]
+    mixes: list[tuple[Host, ...]] = [()]
+    for number in range(len(names)):
+        place = str(number + 1)
+        mixes = [
+            (*mix, kind._replace(place=place, data=kind.data and kind.data + place)) for mix in mixes for kind in kinds
+        ]
+    for mix in mixes:
+        yield World(mix, (), born=False)
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc", "abcd"])
+def test_a_birth_that_was_interrupted_anywhere_is_finished(names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Walk()
+    walk(unborn(names), Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None), seen)
+    report(seen, capsys)
+    assert seen.ends["as wanted"]
+
+
+# anything
+
+
+def anything() -> st.SearchStrategy[str]:
+    """Draw a mix of up to five members in any order."""
+    return st.text(st.sampled_from(VOTERS + LEARNERS), min_size=1, max_size=5)
+
+
+def fuzz(kinds: str, version: str, number: int) -> None:
+    """Walk from a drawn mix, if etcd allows it: one learner at a time."""
+    assume(sum(kind in LEARNERS for kind in kinds) <= 1)
+    walk_all([kinds], versions=(version,), only=number)
+
+
+VERSIONS = st.sampled_from(["3.5.33", "3.6.14", "3.6.16", "3.7.3"])
+NUMBERS = st.integers(0, 10_000)
+
+
+@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(anything(), VERSIONS, NUMBERS)
+def test_no_mix_of_members_in_any_order_is_harmed(kinds: str, version: str, number: int) -> None:
+    fuzz(kinds, version, number)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(anything(), VERSIONS, NUMBERS)
+def test_no_mix_of_members_in_any_order_is_harmed_in_ten_thousand_cases(kinds: str, version: str, number: int) -> None:
+    fuzz(kinds, version, number)
+
+
+# mutants: the walk must notice when a rule is gone
+
+Mutant = tuple[ModuleType, str, str, tuple[str, ...]]
+MUTANTS: dict[str, Mutant] = {
+    "an add without enough voters": (membership, "if now.healthy_voters() < needed:", "if False:", ("HHD",)),
+    "the exception for one member": (membership, "if len(now.voters) > 1 else 1", "", ("H",)),
+    "a removal without enough voters": (membership, "if healthy < quorum(staying):", "if False:", ("HHK", "HHD")),
+    "the leader leaves first": (membership, "entry.member_id == now.leader_id, now.label(entry))", "entry.member_id != now.leader_id, now.label(entry))", ("HHHH",)),
+    "a swap removes before it adds": (planning, "    membership.add,\n    membership.remove,", "    membership.remove,\n    membership.add,", ("HHH",)),
+    "the old member is taken for dead": (membership, "        if now.is_alive(entry):\n            raise", "        if False:\n            raise", ("HHr",)),
+    "a wiped disk needs no confirmation": (membership, "if now.target.members[name].replaces != entry.member_id:", "if False:", ("HHW",)),
+    "several may be replaced at once": (membership, "if len(replaced) > 1:", "if False:", ("HHHRw",)),
+    "a disk of another member starts": (membership, "if seen.has_wal and not own_data and entry.name:", "if False:", ("HHO",)),
+    "a learner that lost its data stays": (membership, "if entry.is_learner and entry.name and name in now.facts and not now.facts[name].has_wal", "if False", ("HHHQ",)),
+    "a learner whose host is down is passed over": (membership, "if entry.is_learner and name in now.down:", "if False:", ("HHHd",)),
+    "nothing is set aside": (membership, "            steps.append(Retire(name))", "            pass", ("HHG",)),
+    "an add with an alarm": (membership, "    if now.alarms:", "    if False:", ("HHH",)),
+    "a moved member is not told": (membership, "            steps.append(UpdatePeerUrl(name, entry.member_id))", "            pass", ("HHM",)),
+    "no birth is recorded": (membership, "    if unrecorded:", "    if False:", ("HHB",)),
+    "a learner is not promoted": (membership, "            steps.append(Promote(name, entry.member_id))", "            pass", ("HHHL",)),
+    "the stopped are not started": (membership, "            stopped.append(name)", "            pass", ("HHT",)),
+    "a restart with a member sick": (rolling, "    if first := ", "    return stale\n    if first := ", ("HSK", "SSK")),
+    "a restart with a host down": (rolling, "    if down:", "    if False:", ("HSD", "SSD")),
+    "the leader restarts first": (rolling, "now.leads(name), name))", "not now.leads(name), name))", ("SSS",)),
+    "the sick are not first": (rolling, "(name in now.serving, ", "(name not in now.serving, ", ("SSk", "SSSSk")),
+    "old leafs stay": (rolling, "    return [SwitchCertificates(leafs)]", "    return []", ("HHC",)),
+    "no snapshot": (versions, "steps.append(SaveSnapshot(teller))", "pass", ("VVV",)),
+    "another version with an alarm": (versions, "    if now.alarms:", "    if False:", ("VVV",)),
+    "no check for v2 data": (versions, "steps.append(CheckV2Store(tuple(sorted(now.serving))))", "pass", ("VVV",)),
+    "a downgrade that was not asked for": (versions, "return [EnableDowngrade(text(goal), now.leader or next(iter(now.serving)))]", "return []", ("VVV",)),
+    "versions and members at once": (versions, "    if grows or shrinks:", "    if False:", ("VVV",)),
+    "a corrupt member is passed over": (planning, "if standing := sorted(corrupt & set(wanted)):", "if standing := []:", ("HHS",)),
+    "everybody is alive": (situation, "        if entry.member_id in self.alive:", "        if True:", ("HHD", "HHw")),
+    "nobody is alive elsewhere": (situation, "        if entry.member_id in self.alive:", "        if False:", ("HHr", "HHA")),
+    "any member list will do": (situation, "key=lambda item: (not self._leads(item[1]), item[0]))", "key=lambda item: item[0])[:0]", ("HHH",)),
+    "a born cluster starts anew": (birth, "born = target.cluster_id is not None or any(seen.born for seen in facts.values())", "born = False", ("W", "WW")),
+    "too few start": (birth, "    if len(with_data) < quorum(len(target.members)):\n        raise Refusal(*down.values())", "", ("TDD",)),
+}  # fmt: skip
+
+
+@pytest.fixture
+def mutated() -> Iterator[Any]:
+    """Change the text of a planning module until the test ends."""
+    modules = (planning, birth, membership, rolling, situation, versions)
+    before = {module: dict(vars(module)) for module in modules}
+
+    def change(module: ModuleType, old: str, new: str) -> None:
+        source = inspect.getsource(module)
+        assert source.count(old) >= 1, f"the rule has other words by now: {old}"
+        exec(compile(source.replace(old, new), str(module.__file__), "exec"), vars(module))
+        if module is not planning:
+            exec(compile(inspect.getsource(planning), str(planning.__file__), "exec"), vars(planning))
+        planning._STAGES = tuple(  # type: ignore[attr-defined]
+            getattr(importlib.import_module(stage.__module__), stage.__name__) for stage in planning._STAGES
+        )
+        rolling.stale_leafs = birth.stale_leafs  # type: ignore[attr-defined]
+
+    yield change
+    for module, values in before.items():
+        vars(module).clear()
+        vars(module).update(values)
+
+
+@pytest.mark.parametrize("rule", MUTANTS)
+def test_the_walk_notices_when_a_rule_is_gone(rule: str, mutated: Any) -> None:
+    module, old, new, mixes = MUTANTS[rule]
+    mutated(module, old, new)
+    with pytest.raises(Harm):
+        walk_all(mixes, versions=("3.5.33", "3.7.3"))
+
+
+@pytest.mark.parametrize("mix", sorted({mix for _, _, _, mixes in MUTANTS.values() for mix in mixes}))
+def test_the_clusters_that_tell_the_mutants_are_not_harmed(mix: str) -> None:
+    assert walk_all([mix], versions=("3.5.33", "3.7.3")).states
+    assert len(mix) <= len(NAMES)
