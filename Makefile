@@ -51,7 +51,7 @@ types: install ## Check the types
 
 .PHONY: test-unit
 test-unit: install ## Run the tests that need no lab; takes seconds
-	@$(BIN)/pytest tests/unit tests/program -q -n 2
+	@$(BIN)/pytest tests/unit tests/program -q -n 2 -m "not long"
 
 .PHONY: test
 test: lint types test-unit ## Run all tests but the slow tier; what cannot run here is named at the end
@@ -59,6 +59,7 @@ test: lint types test-unit ## Run all tests but the slow tier; what cannot run h
 
 .PHONY: test-long
 test-long: install ## Run the slow tier
+	@$(BIN)/pytest tests/unit -q -n 2 -m long
 	@$(BIN)/python -m lab.testing --jobs $(JOBS) -- -m "lab and long"
 
 .PHONY: bench

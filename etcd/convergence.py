@@ -126,7 +126,8 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
     warned: set[str] = set()
     done: frozenset[Step] = frozenset()
     last: Step | None = None
-    for steps in range(_MOST_STEPS):
+    steps = 0
+    while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
         plan = planning.plan(look.observed, hands.target, look.alive, done)
         for warning in plan.warnings:
@@ -151,7 +152,7 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             last = None
             continue
         await execute(replace(hands, facts=look.facts), step)
-        done, last = done | {step}, step
+        done, last, steps = done | {step}, step, steps + 1
     raise ClusterError(
         Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
     )

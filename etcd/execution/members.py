@@ -56,8 +56,13 @@ async def start_join(hands: Hands, step: StartJoin) -> None:
     if seen.has_wal or seen.leftover or seen.born or seen.is_running:
         await set_aside(hands, name)
     members = await hands.leader().members()
-    peer_urls = {entry.name: entry.peer_urls[0] for entry in members if entry.name and entry.peer_urls}
-    peer_urls[name] = hands.member(name).peer_url
+    # Count and URLs must match the list exactly (etcd, membership/cluster.go), so an unstarted entry counts too.
+    own = {wanted.member.peer_url: node for node, wanted in hands.target.members.items()}
+    peer_urls = {
+        entry.name or own.get(entry.peer_urls[0], entry.member_id): entry.peer_urls[0]
+        for entry in members
+        if entry.peer_urls
+    }
     environment = bootstrap_environment("existing", initial_cluster(peer_urls), "")
     await hands.activate(name)
     crash_point("join-activated")
