@@ -63,7 +63,7 @@ def next_step(authorities: Mapping[str, Any]) -> list[str]:
         others = [name for name in each["trusts"] if name != each["issuer"]]
         if others:
             lines.append(
-                f"ca.{purpose}: {', '.join(others)} is trusted beside {each['issuer']}, which issues. Once every client "
-                "trusts the published bundle, let the new CA issue; once it does, stop trusting the old one"
+                f"ca.{purpose}: {', '.join(others)} is trusted beside {each['issuer']}, which issues. Once all clients "
+                "trust the published bundle, let the new CA issue; once it does, stop trusting the old one"
             )
     return lines
