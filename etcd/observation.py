@@ -94,6 +94,7 @@ class HostFacts:
     members: tuple[ListedMember, ...] = ()
     healthy: bool = False
     alarms: tuple[tuple[str, str], ...] = ()
+    uninstalled: tuple[str, ...] = ()
     active_data: str = ""
     active_wal: str = ""
     active_version: str = ""
@@ -189,6 +190,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         members=parse_members(_json(one("members"))),
         healthy=_healthy(_json(one("health"))),
         alarms=_alarms(_json(one("alarms"))),
+        uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
         active_environment=text("active_environment") or "",

@@ -89,7 +89,7 @@ class Rollout(Resource):
                 seen = await self.context.look(name, state["connections"][name], member, seconds)
             except ClusterError:
                 return state["running"].get(name)
-            revision = seen.running_revision if seen.is_active else ""
+            revision = seen.running_revision if seen.is_active and not seen.uninstalled else ""
             return {"revision": revision or "", "certificates": seen.active_certificates}
 
         names = list(state["members"])

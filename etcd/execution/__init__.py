@@ -28,6 +28,8 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await birth.record_birth(hands, step.names)
         case planning.Restart():
             await restart.restart(hands, step)
+        case planning.Reinstall():
+            await hands.activate(step.name)
         case planning.RemoveMember():
             await members.remove_member(hands, step)
         case planning.Retire():

@@ -10,6 +10,7 @@ from etcd.planning.steps import (
     AddLearner,
     Promote,
     RecordBirth,
+    Reinstall,
     RemoveMember,
     Retire,
     StartExisting,
@@ -114,6 +115,10 @@ def repair(now: Situation) -> list[Step]:
             raise Refusal(now.down[name])
         if entry.is_learner and not any(isinstance(step, StartJoin) and step.name == name for step in steps):
             steps.append(Promote(name, entry.member_id))
+    for name in now.by_url:
+        seen = now.facts.get(name)
+        if seen and seen.is_running and seen.uninstalled and seen.running_revision == now.target.members[name].revision:
+            steps.append(Reinstall(name, seen.uninstalled))
     unrecorded = tuple(sorted(name for name in now.serving if name in now.target.members and not now.facts[name].born))
     if unrecorded:
         steps.append(RecordBirth(unrecorded))

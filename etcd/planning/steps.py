@@ -57,6 +57,17 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class Reinstall:
+    """Put the unit file and the links of the active revision back where somebody took them away; nothing restarts."""
+
+    name: str
+    lost: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"put back {', '.join(self.lost)} on {self.name}, without a restart"
+
+
+@dataclass(frozen=True)
 class RemoveMember:
     """Remove a member from the cluster; on its host, if it is known and answers, it is stopped and set aside."""
 
@@ -168,6 +179,7 @@ Step = (
     | SwitchCertificates
     | RecordBirth
     | Restart
+    | Reinstall
     | RemoveMember
     | Retire
     | UpdatePeerUrl

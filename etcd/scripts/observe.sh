@@ -38,6 +38,13 @@ for segment in "$wal"/*.wal; do
 	[ ! -f "$segment" ] || say wal "$(head -c 512 "$segment" | base64 -w 0)"
 	break
 done
+if [ -e "$config/current/etcd.service" ]; then
+	cmp -s "$config/current/etcd.service" /etc/systemd/system/etcd.service || say uninstalled etcd.service
+	active_dir=$install/v$(cat "$config/current/version" 2>/dev/null || :)
+	for name in etcd etcdctl etcdutl; do
+		[ "$(readlink "$bin/$name" 2>/dev/null || :)" = "$active_dir/$name" ] || say uninstalled "$bin/$name"
+	done
+fi
 for name in etcd etcdctl etcdutl; do
 	if [ -e "$bin/$name" ] || [ -L "$bin/$name" ]; then
 		case $(readlink "$bin/$name" || :) in "$install"/v*/"$name") ;; *) say foreign "$bin/$name" ;; esac
@@ -78,9 +85,10 @@ if [ "$depth" = deep ]; then
 		[ ! -d "$directory" ] || [ -L "$directory" ] || ! whole "$directory" || say staged "${directory##*/}"
 	done
 fi
-if [ "$depth" != facts ] && [ "${pid:-0}" -gt 0 ] && [ -x "$bin/etcdctl" ]; then
+etcdctl=$install/v$(cat "$config/current/version" 2>/dev/null || :)/etcdctl
+if [ "$depth" != facts ] && [ "${pid:-0}" -gt 0 ] && [ -x "$etcdctl" ]; then
 	control() {
-		timeout 8 "$bin/etcdctl" --endpoints="https://127.0.0.1:$client_port" --command-timeout=5s --dial-timeout=3s \
+		timeout 8 "$etcdctl" --endpoints="https://127.0.0.1:$client_port" --command-timeout=5s --dial-timeout=3s \
 			--cacert="$config/current/client-ca.pem" --cert="$config/certificates/current/etcdctl.pem" \
 			--key="$config/certificates/current/etcdctl-key.pem" -w json "$@" 2>/dev/null | base64 -w 0
 	}

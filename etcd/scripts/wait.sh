@@ -17,5 +17,7 @@ while [ -z "$status" ]; do
 		sleep 0.1
 	fi
 done
-journalctl -u etcd.service --no-pager -o cat -n 60 2>/dev/null | grep -v '"level":"info"' | tail -n 8
+# Of a panic only its message is of use, so the frames of the trace are left out.
+journalctl -u etcd.service -t etcd --no-pager -o cat -n 200 2>/dev/null | grep -v '"level":"info"' |
+	grep -v -e '^goroutine ' -e '^[[:space:]]' -e '^[a-z.]*/.*(.*)$' -e '^main\.' -e '^runtime\.' | tail -n 8
 exit "$status"

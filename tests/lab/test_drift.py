@@ -71,7 +71,6 @@ def test_another_stack_on_the_same_hosts_is_refused(stack: Stack, make_stack: Ma
     _is_clean(stack)
 
 
-@pytest.mark.xfail(strict=True, reason="a refresh does not compare the unit and the links in bin_dir")
 def test_a_removed_unit_and_link_are_put_back(stack: Stack) -> None:
     host, pids = stack.hosts["etcd-1"], stack.pids()
     host.run("rm /etc/systemd/system/etcd.service /usr/local/bin/etcdctl; systemctl daemon-reload")
