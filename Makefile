@@ -64,7 +64,7 @@ test-long: install ## Run the slow tier
 
 .PHONY: bench
 bench: install ## Measure against the same work by hand, side by side
-	@$(BIN)/python -m bench.by_hand
+	@$(BIN)/python -m bench.by_hand --write
 
 .PHONY: clean
 clean: ## Remove what the tests and the virtual environment left in this checkout
