@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # Lab scenarios that run at the same time; each takes a cluster of its own.
-JOBS ?= 4
+JOBS ?= 3
 SOURCES := __main__.py components plugin etcd lab tests bench
 
 .DEFAULT_GOAL := help
