@@ -46,7 +46,7 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
     """Start members on their data; one whose minor version is to change starts as it is."""
 
     async def start(name: str) -> str:
-        if not hands.starts_as_is(name):
+        if name in hands.target.members and not hands.starts_as_is(name):
             await hands.relocate(name)
             await hands.activate(name)
         return await hands.start(name, "restart" if hands.facts[name].is_running else "start")

@@ -36,6 +36,11 @@ async def set_aside(hands: Hands, name: str) -> None:
     await hands.guarded(name, "retire", layout.config_dir, data, wal, seconds=hands.deadlines.shutdown)
 
 
+async def disarm_alarms(hands: Hands) -> None:
+    """Disarm all alarms; the step is due only where none is a listed member's."""
+    await hands.leader().run("alarm", "disarm")
+
+
 async def update_peer_url(hands: Hands, step: UpdatePeerUrl) -> None:
     """Tell the cluster a member's new peer URL; the member itself starts with it afterwards."""
     url = hands.member(step.name).peer_url

@@ -42,7 +42,7 @@ class RecordBirth:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"record that {', '.join(self.names)} serves"
+        return f"record that {', '.join(self.names)} {'serves' if len(self.names) == 1 else 'serve'}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,17 @@ class Retire:
 
     def __str__(self) -> str:
         return f"set aside what is left of the removed member on {self.name}"
+
+
+@dataclass(frozen=True)
+class DisarmAlarms:
+    """Disarm the alarms of members that were removed: etcd keeps them, and they hold up the whole cluster."""
+
+    alarms: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{kind} of {member}" for member, kind in self.alarms)
+        return f"disarm the alarm {told}, which is no member any more"
 
 
 @dataclass(frozen=True)
@@ -182,6 +193,7 @@ Step = (
     | Reinstall
     | RemoveMember
     | Retire
+    | DisarmAlarms
     | UpdatePeerUrl
     | AddLearner
     | StartJoin

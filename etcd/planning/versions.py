@@ -40,10 +40,13 @@ def is_changing(now: Situation) -> bool:
     return any(seen.status.version != wanted(now) for seen in now.serving.values() if seen.status)
 
 
-def refuse_mixed(now: Situation) -> None:
-    """Refuse a version change together with a change of members, unless a dead member is being replaced."""
+def refuse_mixed(now: Situation) -> list[Step]:
+    """Refuse a version change together with a change of members, unless a dead member is being replaced.
+
+    A stage that never has a step: what is stopped starts before it is judged.
+    """
     if not is_changing(now):
-        return
+        return []
     _refuse_jump(now)
     joining = [*now.missing, *(name for name, entry in now.by_url.items() if not entry.name)]
     if joining and minor(wanted(now)) < max(minor(seen.status.version) for seen in now.serving.values() if seen.status):
@@ -61,6 +64,7 @@ def refuse_mixed(now: Situation) -> None:
             f"it changes to {wanted(now)} together with the members ({names})",
             "Do one after the other, each with an `up` of its own",
         )
+    return []
 
 
 def before_restarts(now: Situation) -> list[Step]:
