@@ -158,6 +158,7 @@ class Cluster(pulumi.ComponentResource):
             members=self._members,
             authorities=self._described_authorities(),
             replaces=self._replaces,
+            restored_cluster_id=settings.restored_cluster_id,
             architectures={node: each.architecture for node, each in settings.nodes.items()},
             checksums={
                 architecture: settings.checksum(settings.version, architecture) or "" for architecture in _ARCHITECTURES
@@ -184,6 +185,7 @@ class Cluster(pulumi.ComponentResource):
             host_ids={node: each.host.host_id for node, each in self.nodes.items()},
             valid_from=pulumi.Output.all(*(each.service.valid_from for each in self.nodes.values())).apply(max),
             replaces=self._replaces,
+            restored_cluster_id=settings.restored_cluster_id,
             deadlines=inputs.deadlines(settings),
             snapshots=settings.snapshots.model_dump(),
             token=settings.initial_cluster_token,

@@ -18,11 +18,11 @@ from etcd.settings.fields import (
     ClusterName,
     Country,
     Days,
+    EtcdId,
     Flag,
     HostDirectory,
     HttpUrl,
     LocalPath,
-    MemberId,
     OptionValue,
     Port,
     PublicPem,
@@ -74,7 +74,7 @@ class Node(Part):
     architecture: Architecture | None = Field(
         default=None, description="`amd64` or `arm64`; without it, what the host itself says."
     )
-    replaces: MemberId | None = Field(
+    replaces: EtcdId | None = Field(
         default=None,
         description="Id of the dead member whose place an empty one may take, after its disk was lost.",
     )
@@ -264,6 +264,10 @@ class Settings(Part):
     abandon_unreachable: Flag = Field(
         default=False,
         description="Let `destroy` succeed though a host cannot be reached and keeps what is on it.",
+    )
+    restored_cluster_id: EtcdId | None = Field(
+        default=None,
+        description="Id of the cluster that a restore by hand made; it counts in place of the one in the state.",
     )
     initial_cluster_token: Token | None = Field(
         default=None, description="Token of the cluster's bootstrap; without it, one is generated."
