@@ -471,7 +471,8 @@ def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: b
     if entry.place in wanted and entry.started and (entry.name, entry.id) not in wish.confirmed:
         raise Harm(f"{step}: nobody confirmed that its data is lost")
     if entry.name in wish.places and entry.started and not (alive and given_up):
-        names = {each.name for each in world.voters if each.started and each.name in wish.places}
+        gone = [each for each in world.voters if each.started and not world.runner(each.id)]
+        names = {each.name for each in gone if each.name in wish.places}
         hosts = [world.host(wish.places[name]) for name in names]
         if sum(host.powered and host.reachable and not host.data for host in hosts) > 1:
             raise Harm(f"{step}: several are replaced at once")
