@@ -21,6 +21,7 @@ TOGETHER = {
     "test_drift.py",
     "test_lab_hosts.py",
     "test_refusals.py",
+    "test_replacement.py",
     "test_setting_changes.py",
 }
 

@@ -270,6 +270,13 @@ def main_pid(host: Host) -> int:
     return int(host.run("systemctl show -p MainPID --value etcd.service").stdout.strip() or 0)
 
 
+def started(host: Host) -> tuple[int, int]:
+    """Return when etcd was started and when it was ready, in µs of the clock that all hosts share."""
+    names = ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    first, ready = (int(host.run(f"systemctl show -p {name} --value etcd").stdout) for name in names)
+    return first, ready
+
+
 def untouched(host: Host) -> bool:
     """Return whether nothing of the program is on a host: no unit, no configuration, no process."""
     script = "test ! -e /etc/etcd && test ! -e /etc/systemd/system/etcd.service && ! pgrep -x etcd >/dev/null"

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
+from harness import Stack, started
 from outside import Client, Writer
-
-from lab.hosts import Host
 
 pytestmark = pytest.mark.lab
 
@@ -18,13 +16,6 @@ def stack(fresh_for_module: MakeHosts, make_module_stack: MakeStack) -> Stack:
     made = make_module_stack(fresh_for_module(3))
     made.up()
     return made
-
-
-def _started(host: Host) -> tuple[int, int]:
-    """Return when etcd was started and when it was ready, in µs of the clock that all hosts share."""
-    names = ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-    first, ready = (int(host.run(f"systemctl show -p {name} --value etcd").stdout) for name in names)
-    return first, ready
 
 
 def test_a_changed_setting_restarts_one_member_at_a_time_the_leader_last(
@@ -42,7 +33,7 @@ def test_a_changed_setting_restarts_one_member_at_a_time_the_leader_last(
     assert not [node for node in pids if after[node] in (0, pids[node])]
     for host in stack.hosts.values():
         assert host.run('tr "\\0" "\\n" </proc/$(pgrep -x etcd)/environ').stdout.count("SNAPSHOT_COUNT=20000") == 1
-    times = {node: _started(host) for node, host in stack.hosts.items()}
+    times = {node: started(host) for node, host in stack.hosts.items()}
     order = sorted(times, key=lambda node: times[node])
     assert order[-1] == leader
     for earlier, later in pairwise(order):

@@ -76,7 +76,7 @@ def test_from_3_5_to_3_7_one_minor_at_a_time(
     with Writer(client) as writer:
         stack.config["version"] = NEW
         said = stack.refused()
-        assert "`corrupt-check-time`" in said
+        assert "Write corrupt-check-time: 4h instead" in said
         stack.config["etcd"] = {"corrupt-check-time": "4h"}
         assert f"{NEW} is more than one minor above {OLD}" in stack.refused()
         assert stack.pids() == pids
