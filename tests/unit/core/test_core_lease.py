@@ -77,6 +77,18 @@ def test_a_majority_is_enough_though_another_run_lingers_on_one_host() -> None:
     asyncio.run(hold({"a": Host(), "b": Host(), "c": Host(taken)}, 3))
 
 
+def test_a_host_that_a_killed_run_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RETRY_SECONDS", 0)
+    answers = iter(["held run-killed 2", "held run-killed 1"])
+    late = Host(lambda action: next(answers, "granted") if action == "acquire" else "granted")
+
+    async def granted() -> int:
+        async with held({"a": Host(), "b": Host(), "c": late}, 3, "run-1", 60):  # type: ignore[dict-item]
+            return len(late.asked)
+
+    assert asyncio.run(granted()) == 3, "no step may meet a host that would refuse it"
+
+
 def test_a_lease_is_given_back_after_a_failure_too() -> None:
     host = Host()
 
