@@ -98,6 +98,9 @@ class HostFacts:
     active_data: str = ""
     active_wal: str = ""
     active_version: str = ""
+    served_revision: str = ""
+    served_data: str = ""
+    served_wal: str = ""
     active_environment: str = ""
     active_unit: str = ""
     loaded_trust: Trust | None = None
@@ -193,6 +196,9 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
+        served_revision=one("served"),
+        served_data=one("served_data"),
+        served_wal=one("served_wal"),
         active_environment=text("active_environment") or "",
         active_unit=text("active_unit") or "",
         active_version=(text("active_version") or "").strip(),

@@ -18,7 +18,7 @@ from etcd.planning import Attempt
 
 FOLDER = Path(scripts.__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sh"))
-GUARDED = ("announce", "activate", "born", "certificates", "halt", "start")
+GUARDED = ("announce", "activate", "born", "certificates", "halt", "served", "start")
 
 
 def archive(**files: str) -> bytes:
@@ -383,6 +383,12 @@ def test_an_ordinary_start_has_no_bootstrap_environment(host: Namespace, config:
     assert host.called[-1] == "restart --no-block etcd.service"
 
 
+def test_a_unit_that_waits_for_its_automatic_restart_is_restarted_at_once(host: Namespace, config: Path) -> None:
+    host.answer("auto-restart")
+    host.out(scripts.script("start"), str(config), "start")
+    assert host.called[-1] == "restart --no-block etcd.service", "a start would count as one more failed attempt"
+
+
 # activation
 
 
@@ -401,7 +407,7 @@ def staged(host: Namespace, config: Path, tmp_path: Path, release: Path) -> list
 def test_an_activated_revision_is_what_the_next_start_uses(
     host: Namespace, config: Path, staged: list[str], tmp_path: Path
 ) -> None:
-    assert host.out(scripts.script("activate"), *staged) == "previous="
+    host.out(scripts.script("activate"), *staged)
     assert (config / "etcd.env").read_text() == "A=1\n"
     assert (config / "certificates" / "current" / "server.pem").read_text() == "leaf\n"
     assert (tmp_path / "bin" / "etcd").readlink() == tmp_path / "opt" / "v3.6.16" / "etcd"
@@ -410,9 +416,13 @@ def test_an_activated_revision_is_what_the_next_start_uses(
     assert host.called == ["is-enabled --quiet etcd.service", "daemon-reload"], "the stub says that it is enabled"
 
 
-def test_the_revision_before_is_told_so_that_it_can_come_back(host: Namespace, staged: list[str]) -> None:
+def test_the_revision_that_served_is_remembered_beside_the_active_one(
+    host: Namespace, config: Path, staged: list[str]
+) -> None:
     host.out(scripts.script("activate"), *staged)
-    assert host.out(scripts.script("activate"), staged[0], "r2", *staged[2:]) == "previous=r1"
+    host.out(scripts.script("served"), str(config), "r1")
+    host.out(scripts.script("activate"), staged[0], "r2", *staged[2:])
+    assert [(config / link).readlink().name for link in ("served", "current")] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize("path", ["etc/revisions/r1/etcd.env", "etc/revisions/r1/version"])
@@ -469,6 +479,7 @@ def test_a_removal_takes_what_was_made_and_keeps_the_data(
     (config / "owner").write_text("cluster=c\nhost=mine\n")
     (config / "made").write_text(f"directory {config}\n")
     host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("served"), str(config), "r1")
     (tmp_path / "data" / "member").mkdir()
     (tmp_path / "bin" / "kubectl").write_text("somebody else's")
     bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
