@@ -79,7 +79,8 @@ async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> N
         await asyncio.sleep(_RENEW_SECONDS)
         asked = asyncio.get_running_loop().time()
         try:
-            lease.lost = _blocked(await _on_all(sessions, "acquire", lease.holder), hosts)
+            answers = await _on_all(sessions, "acquire", lease.holder, _RENEW_SECONDS)
+            lease.lost = _blocked(answers, hosts)
         except ClusterError as error:
             lease.lost = error
         if lease.lost is None:
@@ -114,13 +115,18 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
     )
 
 
-async def _on_all(sessions: Mapping[str, Session], action: str, holder: str) -> dict[str, str]:
+async def _on_all(
+    sessions: Mapping[str, Session], action: str, holder: str, seconds: float = _SCRIPT_SECONDS + 10
+) -> dict[str, str]:
+    """Ask all hosts at once; one that has not answered after `seconds` counts as one that cannot be reached."""
+
     async def ask(session: Session) -> str:
         try:
-            result = await session.run(
-                scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
-            )
-        except Unreachable:
+            async with asyncio.timeout(seconds):
+                result = await session.run(
+                    scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
+                )
+        except (Unreachable, TimeoutError):
             return "unreachable"
         return result.stdout.strip()
 

@@ -4,7 +4,8 @@ import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -132,27 +133,46 @@ def test_every_script_that_changes_a_member_can_be_guarded(host: Namespace, name
     assert done.returncode == 75 and not host.called
 
 
-def test_a_lease_waits_for_the_step_of_another_run(host: Namespace) -> None:
-    lease(host, "acquire", "run-1")
+@contextmanager
+def step_under_way(host: Namespace, holder: str) -> Iterator[None]:
+    """Have a guarded step of a run under way on the host."""
     text = scripts.guarded("halt").partition("# halt.sh")[0]
-    command = [
-        "nsenter",
-        f"--mount=/proc/{host.pid}/ns/mnt",
-        "sh",
-        "-euc",
-        f"{text}\necho ready\nread -r _",
-        "sh",
-        "run-1",
-    ]
+    shell = ["sh", "-euc", f"{text}\necho ready\nread -r _", "sh", holder]
+    command = ["nsenter", f"--mount=/proc/{host.pid}/ns/mnt", *shell]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as step:
         assert step.stdin is not None and step.stdout is not None
         assert step.stdout.readline() == b"ready\n"
-        blocked = host.run("flock -n /run/etcd-cluster/lock true")
-        assert blocked.returncode == 1, "a running step holds the host's lock"
-        step.stdin.write(b"\n")
-        step.stdin.close()
-        assert step.wait(10) == 0
-    assert lease(host, "acquire", "run-1") == "granted"
+        try:
+            yield
+        finally:
+            step.stdin.write(b"\n")
+            step.stdin.close()
+            assert step.wait(10) == 0
+
+
+def test_a_running_step_holds_the_hosts_lock(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    with step_under_way(host, "run-1"):
+        assert host.run("flock -n /run/etcd-cluster/lock true").returncode == 1
+    assert host.run("flock -n /run/etcd-cluster/lock true").returncode == 0
+
+
+def test_a_step_that_takes_longer_than_the_lease_does_not_keep_it_from_being_renewed(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    with step_under_way(host, "run-1"):
+        host.set_uptime(1040)
+        assert host.out('timeout 5 sh -euc "$1" sh acquire run-1 45', scripts.script("lease")) == "granted"
+        host.set_uptime(1060)
+        assert lease(host, "acquire", "run-2") == "held run-1 25"
+
+
+def test_a_takeover_waits_for_the_step_that_a_gone_run_left(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    text = 'timeout 1 sh -euc "$1" sh acquire run-2 45'
+    with step_under_way(host, "run-1"):
+        host.set_uptime(1045)
+        assert host.run(text, scripts.script("lease")).returncode == 124
+    assert host.out(text, scripts.script("lease")) == "granted"
 
 
 # staging
