@@ -18,7 +18,10 @@ from lab.hosts import Host, Lab
 # The tests of these modules share hosts, so one worker runs them in order; all others stand alone.
 TOGETHER = {
     "test_cluster_of_three.py",
+    "test_disturbed_roll.py",
     "test_drift.py",
+    "test_interrupted_roll.py",
+    "test_interrupted_scaling.py",
     "test_lab_hosts.py",
     "test_refusals.py",
     "test_replacement.py",
