@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import pem, scripts
+from etcd import notes, pem, scripts
 from etcd import wal as wal_file
 from etcd.member import Member
 from etcd.pem import Trust
@@ -33,8 +33,8 @@ class Stamp:
     @classmethod
     def parse(cls, text: str) -> "Stamp":
         """Read a stamp; what is missing in it is empty."""
-        values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        return cls(*(values.get(name, "") for name in ("cluster", "host", "node", "stack")))
+        told = notes.values(text)
+        return cls(*(told.get(name, "") for name in ("cluster", "host", "node", "stack")))
 
 
 @dataclass(frozen=True)
