@@ -145,7 +145,7 @@ class Promote:
 
 @dataclass(frozen=True)
 class CheckV2Store:
-    """Check offline data for what 3.6 refuses (`etcdutl check v2store`) before the first member leaves 3.5."""
+    """Look for what 3.5 wrote and the next minor cannot read, before the first member takes it."""
 
     names: tuple[str, ...]
 

@@ -10,6 +10,9 @@ Minor = tuple[int, int]
 # (etcd's upgrade pages; 3.5.32 is the first whose check covers the WAL, 3.6.11 is what 3.7 asks for).
 _FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6, 11)}
 
+# What 3.5 wrote must be looked at before each of them: 3.6 refuses v2 data, 3.7 cannot read log entries of 3.5.
+_LEAVES_V2: tuple[Minor, ...] = ((3, 6), (3, 7))
+
 
 def parse(version: str) -> tuple[int, int, int]:
     """Return a version as numbers, a missing patch as 0; what is no version sorts first."""
@@ -84,7 +87,7 @@ def before_restarts(now: Situation) -> list[Step]:
     steps: list[Step] = []
     if goal == (low[0], low[1] + 1):
         steps += cancelled(now)
-        if goal == (3, 6) and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
+        if goal in _LEAVES_V2 and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
             steps.append(CheckV2Store(tuple(sorted(now.serving))))
     if goal < low:
         steps += _downgrade(now, goal)

@@ -8,6 +8,7 @@ import secrets
 import ssl
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -41,8 +42,7 @@ class Client:
     def __init__(self, stack: Stack, tools: Path, name: str = "admin") -> None:
         outputs = stack.outputs()
         self.endpoints: list[str] = outputs["endpoints"]
-        self.folder = stack.folder / f"client-{name}"
-        self.folder.mkdir(exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"client-{name}-", dir=stack.folder))
         self._program = etcdctl(tools)
         texts = {
             "ca.pem": outputs["ca_certificate"],

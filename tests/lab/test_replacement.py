@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture(scope="module")
 def stack(fresh_for_module: MakeHosts, make_module_stack: MakeStack) -> Stack:
-    made = make_module_stack(fresh_for_module(3))
+    made = make_module_stack(fresh_for_module(3), deadlines={"connect": 4})
     made.up()
     return made
 

@@ -83,8 +83,9 @@ def test_no_snapshot_is_saved_once_a_member_runs_the_new_version() -> None:
     assert steps(seen, at("3.6.16"))[0] == Restart("c", False)
 
 
-def test_before_3_6_the_data_of_every_member_is_checked() -> None:
-    due = steps(all_run("3.5.33"), at("3.6.16"))
+@pytest.mark.parametrize(("old", "new"), [("3.5.33", "3.6.16"), ("3.6.16", "3.7.3")])
+def test_before_a_version_that_cannot_read_all_of_3_5_every_member_is_checked(old: str, new: str) -> None:
+    due = steps(all_run(old), at(new))
     assert due[:2] == [CheckV2Store(("a", "b", "c")), SaveSnapshot("a")]
 
 
