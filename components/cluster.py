@@ -75,15 +75,21 @@ class Cluster(pulumi.ComponentResource):
             for node in args.settings.nodes
         }
         self.rollout = self._rollout(preflight)
+        self.clients = {client: self._client(client, how) for client, how in args.settings.clients.items()}
         self.health = ClusterHealth(
             f"{name}-health",
             connections=preflight.connections,
             targets=self._members,
             steps=self.rollout.steps,
             seconds=args.settings.deadlines.health,
-            opts=pulumi.ResourceOptions(parent=self, provider=dynamic, depends_on=[self.rollout]),
+            # Nothing is removed before this one, so a refused destroy has removed nothing yet.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=dynamic,
+                depends_on=[self.rollout, *self.clients.values()],
+                protect=args.settings.protect_cluster,
+            ),
         )
-        self.clients = {client: self._client(client, how) for client, how in args.settings.clients.items()}
         self.register_outputs(
             {
                 "cluster_id": self.rollout.cluster_id,

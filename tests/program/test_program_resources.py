@@ -179,9 +179,25 @@ def test_the_health_check_waits_for_the_rollout_and_runs_again_after_its_steps()
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_rollout_is_protected_unless_the_settings_say_otherwise(protect: bool) -> None:
+def test_the_rollout_and_what_goes_first_are_protected_unless_the_settings_say_otherwise(protect: bool) -> None:
     deployment = deploy(config(protect_cluster=protect))
-    assert {each.name for each in deployment.resources if each.protect} == ({"etcd-rollout"} if protect else set())
+    protected = {each.name for each in deployment.resources if each.protect}
+    assert protected == ({"etcd-health", "etcd-rollout"} if protect else set())
+
+
+def test_a_destroy_begins_with_the_health_check_which_is_protected() -> None:
+    deployment = three()
+    urns = {each.urn: each for each in deployment.resources}
+    before, waiting = set[str](), [deployment.one("etcd-health").urn]
+    while waiting:
+        urn = waiting.pop()
+        if urn not in before:
+            before.add(urn)
+            waiting += urns[urn].dependencies
+    # The engine removes children before their component, and providers last of all.
+    parents = {each.parent for each in deployment.resources}
+    free = {each.name for urn, each in urns.items() if urn not in before | parents and "providers" not in each.type}
+    assert free == set()
 
 
 # certificates
