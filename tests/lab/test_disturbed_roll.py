@@ -91,6 +91,7 @@ def test_ctrl_c_stops_after_the_step_in_hand_and_the_next_up_goes_on(stack: Stac
     has_all_writes(client, writer)
 
 
+@long
 def test_the_second_of_two_operators_is_refused_and_changes_nothing(
     stack: Stack, client: Client, colleague: Stack
 ) -> None:
