@@ -1,6 +1,7 @@
 """What an instance does at its first boot, as cloud-init reads it."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,19 +69,21 @@ def render(
     if image.startswith(_AMAZON):
         # Amazon Linux otherwise installs security updates at the first boot.
         config["repo_upgrade"] = "none"
-    config["write_files"] = [
-        {"path": f"{FOLDER}/{name}.sh", "owner": "root:root", "permissions": "0700", "content": scripts.alone(name)}
-        for name in ("clock", "volumes")
-    ]
-    # One command: cloud-init reports only the exit status of the last.
-    clock, prepare = f"{FOLDER}/clock.sh", f"{FOLDER}/volumes.sh"
-    command = f'sh -eu {clock} || :; exec sh -eu {prepare} "$@"'
-    config["runcmd"] = [["sh", "-euc", command, "sh", str(ATTACH_SECONDS), *volume_arguments(volumes)]]
+    config["write_files"] = [_file(name, scripts.alone(name)) for name in ("clock", "volumes")]
+    # One command, since cloud-init reports only the exit status of the last; the first login may run it again.
+    words = shlex.join(volume_arguments(volumes))
+    prepare = f'sh -eu {FOLDER}/clock.sh || :\nexec sh -eu {FOLDER}/volumes.sh "$1" {words}\n'
+    config["write_files"].append(_file("prepare", prepare))
+    config["runcmd"] = [["sh", "-eu", f"{FOLDER}/prepare.sh", str(ATTACH_SECONDS)]]
     body = yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=1000)
     text = f"#cloud-config\n# {node}, generation {generation}\n{body}"
     if len(text.encode()) > MOST_BYTES:
         raise ValueError(f"the user data of {node} has more than {MOST_BYTES} bytes")
     return text
+
+
+def _file(name: str, content: str) -> dict[str, str]:
+    return {"path": f"{FOLDER}/{name}.sh", "owner": "root:root", "permissions": "0700", "content": content}
 
 
 def _lines(text: str) -> str:

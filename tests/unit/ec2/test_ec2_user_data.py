@@ -2,6 +2,7 @@
 
 import shlex
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -56,28 +57,23 @@ def test_nothing_is_upgraded_at_the_first_boot(image: str, upgrades: str | None)
 
 def test_the_scripts_are_written_for_root_alone() -> None:
     files = {each["path"]: each for each in yaml.safe_load(rendered())["write_files"]}
-    assert set(files) == {f"{user_data.FOLDER}/clock.sh", f"{user_data.FOLDER}/volumes.sh"}
+    assert set(files) == {f"{user_data.FOLDER}/{name}.sh" for name in ("clock", "volumes", "prepare")}
     for name in ("clock", "volumes"):
-        file = files[f"{user_data.FOLDER}/{name}.sh"]
-        assert file["content"] == scripts.alone(name)
-        assert (file["owner"], file["permissions"]) == ("root:root", "0700")
+        assert files[f"{user_data.FOLDER}/{name}.sh"]["content"] == scripts.alone(name)
+    assert {(file["owner"], file["permissions"]) for file in files.values()} == {("root:root", "0700")}
 
 
-def test_the_one_command_names_each_volume_and_its_mount_point() -> None:
-    [command] = yaml.safe_load(rendered())["runcmd"]
-    assert command[4:] == ["900", DATA.id, "/var/lib/etcd", WAL.id, "/var/lib/etcd-wal"]
-
-
-def test_the_command_ends_as_the_volumes_script_does(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_one_command_ends_as_the_volumes_script_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(user_data, "FOLDER", str(tmp_path))
-    [command] = yaml.safe_load(rendered())["runcmd"]
+    config = yaml.safe_load(rendered())
+    (tmp_path / "prepare.sh").write_text(config["write_files"][-1]["content"])
     (tmp_path / "clock.sh").write_text("echo clock; exit 1\n")
     (tmp_path / "volumes.sh").write_text('echo "volumes $*"; exit 7\n')
+    [command] = config["runcmd"]
     # cloud-init quotes each word for the shell (cloudinit/util.py, shellify)
     done = subprocess.run(["sh", "-c", shlex.join(command)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (7, "")
-    arguments = f"900 {DATA.id} /var/lib/etcd {WAL.id} /var/lib/etcd-wal"
-    assert done.stdout == f"clock\nvolumes {arguments}\n"
+    assert done.stdout == f"clock\nvolumes 900 {DATA.id} /var/lib/etcd {WAL.id} /var/lib/etcd-wal\n"
 
 
 def test_all_of_it_is_less_than_ec2_takes() -> None:

@@ -1,65 +1,16 @@
 """The script that mounts volumes, run for real on loop devices where this account may make them."""
 
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ec2_host import BY_ID, MEGABYTES
+from host_namespace import Namespace
 
 from etcd import scripts
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
-from host_namespace import Namespace, host_namespace
-
-MEGABYTES = 32
-BY_ID = "/dev/disk/by-id"
-SETUP = f"""
-mkdir -p /dev/disk
-mount -t tmpfs tmpfs /dev/disk
-mkdir {BY_ID}
-mount -t tmpfs tmpfs /etc
-mount -t tmpfs tmpfs /mnt
-"""
 Attach = Callable[[str], str]
-
-
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[Namespace]:
-    """Return a host with an empty fstab and /mnt."""
-    with host_namespace(tmp_path) as made:
-        if made is None:
-            pytest.skip("this account cannot make a mount namespace (root can)")
-        made.out(SETUP)
-        made.out("printf '# first line\\n' >/etc/fstab")
-        (tmp_path / "bin" / "systemctl").write_text(f'#!/bin/sh\nprintf "%s\\n" "$*" >>{tmp_path}/called\n')
-        yield made
-
-
-@pytest.fixture
-def attach(host: Namespace, tmp_path: Path) -> Iterator[Attach]:
-    """Return a function that attaches the volume `vol-ID`, blank at first, and returns its device."""
-    devices: list[str] = []
-
-    def make(volume: str) -> str:
-        image = tmp_path / f"{volume}.img"
-        if not image.exists():
-            with image.open("wb") as file:
-                file.truncate(MEGABYTES << 20)
-        done = subprocess.run(["losetup", "--find", "--show", image], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip("this account cannot make loop devices (root can)")
-        device = done.stdout.strip()
-        devices.append(device)
-        serial = volume.replace("-", "")
-        host.out(f'ln -sf "$1" {BY_ID}/nvme-Amazon_Elastic_Block_Store_{serial}', device)
-        return device
-
-    yield make
-    host.run("umount -a -t ext4,xfs,vfat || :")
-    for device in devices:
-        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def prepare(host: Namespace, *arguments: str, seconds: int = 0) -> "subprocess.CompletedProcess[str]":
