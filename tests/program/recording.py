@@ -7,7 +7,7 @@ import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncssh
 import pulumi
@@ -31,7 +31,22 @@ _SECRET_OUTPUTS = {
     "etcd:index:Host": {"connection"},
     "etcd:index:Service": {"connection", "keys"},
     "etcd:index:Rollout": {"connections"},
+    "etcd:index:Pinned": {"secrets"},
+    "etcd:index:InstancePreflight": {"connections"},
+    "etcd:index:FirstLogin": {"connection", "final_private_key"},
 }
+
+
+class Cloud(Protocol):
+    """What stands behind the resources of AWS and those of the own plugin that concern instances."""
+
+    def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a function of the provider returns."""
+        ...
+
+    def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
+        """Return the outputs that the provider adds to the inputs of a resource."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,9 @@ class Registered:
     urn: str
     parent: str
     protect: bool
+    provider: str
+    retain_on_delete: bool
+    delete_before_replace: bool
     dependencies: frozenset[str]
     raw: struct_pb2.Struct
 
@@ -89,16 +107,25 @@ class Deployment(Mocks):
         """The stack's outputs, with secrets opened."""
         return plain(self.raw_outputs)
 
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    cloud: Cloud | None = None
+
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        """Refuse: the program asks no provider anything."""
-        raise AssertionError(f"the program called {args.token}")
+        """Answer as EC2 would; without one, the program asks no provider anything."""
+        self.calls.append((args.token, args.args))
+        assert self.cloud is not None, f"the program called {args.token}"
+        return self.cloud.answer(args.token, args.args)
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Return the outputs that the provider would add."""
         name = args.name
         match args.typ:
             case "tls:index/privateKey:PrivateKey":
-                added: dict[str, Any] = {"privateKeyPem": f"key of {name}"}
+                added: dict[str, Any] = {
+                    "privateKeyPem": f"key of {name}",
+                    "privateKeyOpenssh": f"OpenSSH key of {name}",
+                    "publicKeyOpenssh": f"ssh-ed25519 {name}\n",
+                }
             case "tls:index/certRequest:CertRequest":
                 added = {"certRequestPem": f"request of {name}"}
             case "tls:index/selfSignedCert:SelfSignedCert" | "tls:index/locallySignedCert:LocallySignedCert":
@@ -118,8 +145,8 @@ class Deployment(Mocks):
             case "pulumi-python:dynamic/etcd:ClusterHealth":
                 added = {"members": [{"name": "a"}], "leader": {"name": "a"}, "version": "3.6.16", "healthy": True}
             case _:
-                added = {}
-        return f"id-{name}", {**args.inputs, **added}
+                added = self.cloud.outputs(args) if self.cloud else {}
+        return added.pop("id", f"id-{name}"), {**args.inputs, **added}
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +174,16 @@ class _Monitor(MockMonitor):
         raw.CopyFrom(request.object)
         self.deployment.resources.append(
             Registered(
-                request.type, request.name, urn, request.parent, request.protect, frozenset(request.dependencies), raw
+                type=request.type,
+                name=request.name,
+                urn=urn,
+                parent=request.parent,
+                protect=request.protect,
+                provider=request.provider,
+                retain_on_delete=request.retainOnDelete,
+                delete_before_replace=request.deleteBeforeReplace,
+                dependencies=frozenset(request.dependencies),
+                raw=raw,
             )
         )
         self.deployment.order.append(urn)
@@ -176,13 +212,13 @@ def config(**changes: Any) -> dict[str, Any]:
     return {"nodes": nodes, "ssh": ssh, **PINNED, **changes}
 
 
-def deploy(settings: Mapping[str, Any]) -> Deployment:
+def deploy(settings: Mapping[str, Any], cloud: Cloud | None = None) -> Deployment:
     """Run `__main__.py` on a stack's configuration."""
-    return contextvars.copy_context().run(_deploy, settings)
+    return contextvars.copy_context().run(_deploy, settings, cloud)
 
 
-def _deploy(settings: Mapping[str, Any]) -> Deployment:
-    deployment = Deployment()
+def _deploy(settings: Mapping[str, Any], cloud: Cloud | None) -> Deployment:
+    deployment = Deployment(cloud=cloud)
     texts = {
         f"etcd-cluster:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()
     }

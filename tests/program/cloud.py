@@ -1,0 +1,99 @@
+"""EC2 as the program tests know it: answers, ids and addresses that follow from names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pulumi.runtime.mocks import MockResourceArgs
+from recording import PINNED, Deployment, deploy
+
+SUBNETS = {f"subnet-0000000{number}": f"eu-central-1{zone}" for number, zone in enumerate("abc", 1)}
+IMAGES = {
+    "/aws/service/debian/release/12/latest/amd64": "ami-debian-amd64",
+    "/aws/service/debian/release/12/latest/arm64": "ami-debian-arm64",
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": "ami-amazon-amd64",
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": "ami-amazon-arm64",
+}
+
+
+@dataclass
+class Ec2:
+    """A region with three subnets of one VPC."""
+
+    vpcs: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(SUBNETS, "vpc-1"))
+    images: Mapping[str, str] = field(default_factory=lambda: IMAGES)
+    state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The inputs of resources of the own plugin, as its checks left them in the last run."""
+
+    def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer `getSubnet` and `getParameter`."""
+        match token:
+            case "aws:ec2/getSubnet:getSubnet":
+                if args["id"] not in self.vpcs:
+                    raise KeyError(f"no subnet {args['id']}")
+                return {**args, "vpcId": self.vpcs[args["id"]], "availabilityZone": SUBNETS[args["id"]]}
+            case "aws:ssm/getParameter:getParameter":
+                return {**args, "insecureValue": self.images[args["name"]], "value": self.images[args["name"]]}
+        raise AssertionError(f"nobody answers {token}")
+
+    def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
+        """Return the outputs that the provider adds to the inputs of a resource."""
+        name, given = args.name, args.inputs
+        match args.typ:
+            case "etcd:index:Placement":
+                return {"assigned": spread(given)}
+            case "etcd:index:FirstLogin":
+                return {"host_key": given["final_key"]}
+            case "aws:ec2/networkInterface:NetworkInterface":
+                return {"privateIp": f"10.0.0.{address_of(name)}"}
+            case "aws:ebs/volume:Volume":
+                return {"id": volume_id(name)}
+            case "aws:ec2/eip:Eip":
+                return {"publicIp": f"203.0.113.{address_of(name)}"}
+            case "aws:ec2/keyPair:KeyPair":
+                return {"keyName": f"pair {name}"}
+            case "aws:ec2/placementGroup:PlacementGroup":
+                return {"name": f"group {name}"}
+        return {}
+
+
+def volume_id(name: str) -> str:
+    """Return the id of a volume: its name as hexadecimal digits."""
+    return f"vol-{name.encode().hex()}"
+
+
+def spread(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return a place for each node, in turn."""
+    places = given["places"]
+    turns = {node: places[number % len(places)] for number, node in enumerate(given["nodes"])}
+    return {**turns, **given["given"]}
+
+
+def address_of(name: str) -> int:
+    """Return the last number of an address, from a name such as etcd-etcd-2-v1-address-eni."""
+    node, generation = name.removeprefix("etcd-etcd-").split("-")[:2]
+    return 10 * int(generation.removeprefix("v")) + int(node)
+
+
+def config(size: int = 3, ec2: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """Return a stack's configuration of nodes on EC2, with changes."""
+    given = {
+        "region": "eu-central-1",
+        "instance_type": "m6i.large",
+        "subnet_ids": list(SUBNETS),
+        "ssh_cidrs": ["198.51.100.0/24"],
+        **(ec2 or {}),
+    }
+    nodes = {f"etcd-{number}": {} for number in range(1, size + 1)}
+    return {
+        "hosts": "ec2",
+        "nodes": nodes,
+        "ec2": {key: value for key, value in given.items() if value is not None},
+        **PINNED,
+        **changes,
+    }
+
+
+def made(size: int = 3, ec2: Mapping[str, Any] | None = None, **changes: Any) -> Deployment:
+    """Run the program on a stack of instances."""
+    return deploy(config(size, ec2, **changes), Ec2())
