@@ -27,7 +27,7 @@ def of_ec2(settings: Settings) -> Iterator[Problem]:
             "a map with region, instance_type, and subnet_ids or vpc",
             "With hosts: ec2 the program makes the hosts.",
             "Set ec2, or leave hosts out to use hosts that exist.",
-            involves=(("hosts",),),
+            involves=(("hosts",), ("ec2",)),
         )
         return
     yield from _of_place(ec2)
