@@ -54,7 +54,7 @@ class Ec2Node(pulumi.ComponentResource):
         pin = self._pin(first_key, made)
         instance = self._instance(pin)
         self.instance_id = instance.id
-        self.volume_ids = {purpose: _value(pin, f"{purpose}_volume_id") for purpose in made}
+        self.volume_ids = {purpose: self._attached(pin, purpose, volume_id) for purpose, volume_id in made.items()}
         attachments = [
             attach(f"{name}-{purpose}-attachment", args.cloud, purpose, instance, volume_id, self)
             for purpose, volume_id in self.volume_ids.items()
@@ -73,6 +73,10 @@ class Ec2Node(pulumi.ComponentResource):
         )
         self.host_key = login.host_key
         self.register_outputs({"instance_id": self.instance_id, "volume_ids": self.volume_ids})
+
+    def _attached(self, pin: Pinned, purpose: str, made: pulumi.Input[str]) -> pulumi.Output[str]:
+        """Return the volume that the instance was made with; one that was asked for later is not known to its pin."""
+        return pulumi.Output.all(pin.values, made).apply(lambda known: known[0].get(f"{purpose}_volume_id") or known[1])
 
     @property
     def _wanted(self) -> dict[str, Volume]:

@@ -15,6 +15,27 @@ IMAGES = {
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": "ami-amazon-arm64",
 }
 
+KMS_KEY = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555"
+ROLE = "arn:aws:iam::123456789012:role/snapshots"
+OWN_VPC: dict[str, Any] = {
+    "subnet_ids": None,
+    "address": "public",
+    "vpc": {"cidr": "10.60.0.0/16", "zones": ["eu-central-1a", "eu-central-1c"]},
+}
+ALL_OPTIONS: dict[str, Any] = {
+    "address": "public",
+    "client_cidrs": ["10.0.0.0/8", "2001:db8::/32"],
+    "client_security_group_ids": ["sg-00000009"],
+    "data_volume": {"size": 100, "iops": 6000, "throughput": 500, "kms_key_id": KMS_KEY},
+    "wal_volume": {"size": 10, "kms_key_id": KMS_KEY},
+    "root_volume_size": 12,
+    "spread_placement": True,
+    "instance_profile": "members",
+    "tags": {"team": "storage"},
+    "route53": {"zone_id": "Z123", "domain": "db.example.net", "ttl": 30},
+    "snapshots": {"role_arn": ROLE, "every_hours": 6, "keep": 28},
+}
+
 
 @dataclass
 class Ec2:
@@ -24,6 +45,9 @@ class Ec2:
     images: Mapping[str, str] = field(default_factory=lambda: IMAGES)
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The inputs of resources of the own plugin, as its checks left them in the last run."""
+
+    made: list[str] = field(default_factory=list)
+    """The resources that the program registered, but for providers and those that other providers have."""
 
     def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
         """Answer `getSubnet` and `getParameter`."""
@@ -39,6 +63,8 @@ class Ec2:
     def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
         """Return the outputs that the provider adds to the inputs of a resource."""
         name, given = args.name, args.inputs
+        if not args.typ.startswith("pulumi:"):
+            self.made.append(name)
         match args.typ:
             case "etcd:index:Placement":
                 return {"assigned": spread(given)}

@@ -41,7 +41,7 @@ class Cloud(Protocol):
     """What stands behind the resources of AWS and those of the own plugin that concern instances."""
 
     def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a function of the provider returns."""
+        """Return what a function of the provider returns; a LookupError is a failure that it reports."""
         ...
 
     def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
@@ -110,11 +110,14 @@ class Deployment(Mocks):
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     cloud: Cloud | None = None
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any] | tuple[dict[str, Any], list[tuple[str, str]]]:
         """Answer as EC2 would; without one, the program asks no provider anything."""
         self.calls.append((args.token, args.args))
         assert self.cloud is not None, f"the program called {args.token}"
-        return self.cloud.answer(args.token, args.args)
+        try:
+            return self.cloud.answer(args.token, args.args)
+        except LookupError as error:
+            return {}, [("id", str(error.args[0]))]
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Return the outputs that the provider would add."""
@@ -203,6 +206,34 @@ class _Monitor(MockMonitor):
             self.deployment.component_outputs[request.urn] = given
             self.deployment.order.append(f"outputs of {request.urn}")
         return super().RegisterResourceOutputs(request)
+
+
+def open_text(deployment: Deployment) -> str:
+    """Return everything that would stand in the state unencrypted."""
+    everything: list[str] = []
+
+    def walk(value: struct_pb2.Value) -> None:
+        if marked(value):
+            return
+        kind = value.WhichOneof("kind")
+        if kind == "struct_value":
+            for key, inner in value.struct_value.fields.items():
+                everything.append(key)
+                walk(inner)
+        elif kind == "list_value":
+            for inner in value.list_value.values:
+                walk(inner)
+        elif kind == "string_value":
+            everything.append(value.string_value)
+
+    for properties in (
+        *(each.raw for each in deployment.resources),
+        *deployment.component_outputs.values(),
+        deployment.raw_outputs,
+    ):
+        for value in properties.fields.values():
+            walk(value)
+    return "\n".join(everything)
 
 
 def config(**changes: Any) -> dict[str, Any]:
