@@ -90,13 +90,13 @@ class Address(pulumi.ComponentResource):
     def _pinned_place(self, name: str) -> pulumi.Output[Mapping[str, Any]]:
         args, ec2 = self._args, self._args.cloud.ec2
         subnets = pulumi.Output.from_input(dict(args.network.subnet_ids))
+        # Every name always, "" for none: a pin keeps the values of the names that it has.
         values: dict[str, pulumi.Input[Any]] = {
             "subnet_id": pulumi.Output.all(args.place, subnets).apply(lambda known: known[1][known[0]]),
             "zone": args.place.apply(lambda place: args.network.zones[place]),
+            "data_kms_key_id": ec2.data_volume.kms_key_id or "",
+            "wal_kms_key_id": (ec2.wal_volume.kms_key_id if ec2.wal_volume else None) or "",
         }
-        for purpose, volume in (("data", ec2.data_volume), ("wal", ec2.wal_volume)):
-            if volume is not None and volume.kms_key_id is not None:
-                values[f"{purpose}_kms_key_id"] = volume.kms_key_id
         pin = Pinned(
             name,
             node=args.node,

@@ -76,7 +76,7 @@ class Ec2Node(pulumi.ComponentResource):
 
     def _attached(self, pin: Pinned, purpose: str, made: pulumi.Input[str]) -> pulumi.Output[str]:
         """Return the volume that the instance was made with; one that was asked for later is not known to its pin."""
-        return pulumi.Output.all(pin.values, made).apply(lambda known: known[0].get(f"{purpose}_volume_id") or known[1])
+        return pulumi.Output.all(pin.values, made).apply(lambda known: known[0][f"{purpose}_volume_id"] or known[1])
 
     @property
     def _wanted(self) -> dict[str, Volume]:
@@ -103,14 +103,16 @@ class Ec2Node(pulumi.ComponentResource):
     def _pin(self, first_key: tls.PrivateKey, volume_ids: Mapping[str, pulumi.Input[str]]) -> Pinned:
         args, ec2 = self._args, self._args.cloud.ec2
         node = args.cloud.settings.nodes[args.node]
-        optional = {"instance_profile": ec2.instance_profile, "placement_group": args.placement_group}
+        # Every name always, "" for none: a pin keeps the values of the names that it has.
         values: dict[str, pulumi.Input[Any]] = {
             "ami": image_id(args.cloud, node.architecture or ec2.architecture),
             "instance_type": node.ec2.instance_type or ec2.instance_type,
             "key_name": args.key_name,
             "root_volume_size": ec2.root_volume_size,
-            **{f"{purpose}_volume_id": each for purpose, each in volume_ids.items()},
-            **{key: value for key, value in optional.items() if value is not None},
+            "data_volume_id": volume_ids["data"],
+            "wal_volume_id": volume_ids.get("wal", ""),
+            "instance_profile": ec2.instance_profile or "",
+            "placement_group": args.placement_group or "",
         }
         return Pinned(
             f"{self._name}-pin",
@@ -170,4 +172,5 @@ class Ec2Node(pulumi.ComponentResource):
 
 
 def _value(pin: Pinned, key: str) -> pulumi.Output[Any]:
-    return pin.values.apply(lambda values: values.get(key))
+    """Return a pinned value, None where there is none."""
+    return pin.values.apply(lambda values: values[key] or None)

@@ -31,7 +31,7 @@ def make_volume(
         iops=settings.iops,
         throughput=settings.throughput,
         encrypted=True,
-        kms_key_id=place.apply(lambda values: values.get(f"{purpose}_kms_key_id")),
+        kms_key_id=place.apply(lambda values: values[f"{purpose}_kms_key_id"] or None),
         tags=cloud.tags(name, node),
         opts=cloud.options(parent, retain_on_delete=not cloud.settings.purge_data_on_destroy),
     )

@@ -159,6 +159,9 @@ def test_the_latest_image_of_the_architecture_is_pinned(
         "key_name": "pair etcd-ec2-login-pair",
         "root_volume_size": 10,
         "data_volume_id": volume_id("etcd-etcd-1-v1-data"),
+        "wal_volume_id": "",
+        "instance_profile": "",
+        "placement_group": "",
     }
     assert deployment.one("etcd-etcd-1-v1-instance").inputs["ami"] == ami
     assert deployment.one("etcd-preflight").inputs["architectures"] == {"etcd-1": architecture}
