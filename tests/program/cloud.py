@@ -1,11 +1,16 @@
 """EC2 as the program tests know it: answers, ids and addresses that follow from names."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.runtime.mocks import MockResourceArgs
 from recording import PINNED, Deployment, deploy
+
+from plugin.pinned import Pinned
+from plugin.placement import Placement
+from plugin.resource import Context, Engine, Resource
 
 SUBNETS = {f"subnet-0000000{number}": f"eu-central-1{zone}" for number, zone in enumerate("abc", 1)}
 IMAGES = {
@@ -37,6 +42,17 @@ ALL_OPTIONS: dict[str, Any] = {
 }
 
 
+class Words(Engine):
+    """An engine that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    async def log(self, urn: str, message: str, severity: Any, ephemeral: bool = False) -> None:
+        """Keep a message."""
+        self.words.append(message)
+
+
 @dataclass
 class Ec2:
     """A region with three subnets of one VPC."""
@@ -46,6 +62,8 @@ class Ec2:
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The inputs of resources of the own plugin, as its checks left them in the last run."""
 
+    words: list[str] = field(default_factory=list)
+    """What the own plugin told the user."""
     made: list[str] = field(default_factory=list)
     """The resources that the program registered, but for providers and those that other providers have."""
 
@@ -60,6 +78,16 @@ class Ec2:
                 return {**args, "insecureValue": self.images[args["name"]], "value": self.images[args["name"]]}
         raise AssertionError(f"nobody answers {token}")
 
+    def _checked(self, kind: type[Resource], name: str, given: dict[str, Any]) -> dict[str, Any]:
+        """Return the inputs as the own plugin's check leaves them, which sees those of the last run."""
+        engine = Words()
+        resource = kind(Context(engine=engine))
+        inputs, failures = asyncio.run(resource.check(f"urn of {name}", self.state.get(name, {}), given))
+        assert not failures, failures
+        self.state[name] = inputs
+        self.words += engine.words
+        return inputs
+
     def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
         """Return the outputs that the provider adds to the inputs of a resource."""
         name, given = args.name, args.inputs
@@ -67,7 +95,9 @@ class Ec2:
             self.made.append(name)
         match args.typ:
             case "etcd:index:Placement":
-                return {"assigned": spread(given)}
+                return self._checked(Placement, name, given)
+            case "etcd:index:Pinned":
+                return self._checked(Pinned, name, given)
             case "etcd:index:FirstLogin":
                 return {"host_key": given["final_key"]}
             case "aws:ec2/networkInterface:NetworkInterface":
@@ -86,13 +116,6 @@ class Ec2:
 def volume_id(name: str) -> str:
     """Return the id of a volume: its name as hexadecimal digits."""
     return f"vol-{name.encode().hex()}"
-
-
-def spread(given: Mapping[str, Any]) -> dict[str, str]:
-    """Return a place for each node, in turn."""
-    places = given["places"]
-    turns = {node: places[number % len(places)] for number, node in enumerate(given["nodes"])}
-    return {**turns, **given["given"]}
 
 
 def address_of(name: str) -> int:
