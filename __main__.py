@@ -11,7 +11,7 @@ from components.outputs import stack_outputs
 end_quietly_when_interrupted()
 settings = read_settings()
 hosts = cluster_hosts(settings)
-cluster = Cluster(settings.cluster_name, ClusterArgs(settings=settings, hosts=hosts.nodes))
+cluster = Cluster(settings.cluster_name, ClusterArgs(settings=settings, hosts=hosts))
 
 for name, value in {**stack_outputs(cluster), **hosts.outputs}.items():
     pulumi.export(name, value)

@@ -11,7 +11,7 @@ from components import inputs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
 from components.client_certificate import ClientCertificate, ClientCertificateArgs
 from components.cluster_health import ClusterHealth
-from components.cluster_host import ClusterHost
+from components.cluster_host import ClusterHost, ClusterHosts
 from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
@@ -28,8 +28,8 @@ class ClusterArgs:
 
     settings: Settings
     """All that the stack says."""
-    hosts: Mapping[str, ClusterHost]
-    """The host of each node, by member name."""
+    hosts: ClusterHosts
+    """The host of each node."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -47,12 +47,12 @@ class Cluster(pulumi.ComponentResource):
         self.settings = args.settings
         self._name = name
         self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-        self._members = inputs.members(args.settings, {node: host.address for node, host in args.hosts.items()})
+        self._members = inputs.members(args.settings, {node: host.address for node, host in args.hosts.nodes.items()})
         # The plugins of these two start now, beside Preflight, and not when their first resource is due.
         commands = command.Provider(f"{name}-command", opts=pulumi.ResourceOptions(parent=self))
         dynamic = pulumi.ProviderResource("pulumi-python", f"{name}-dynamic", {}, pulumi.ResourceOptions(parent=self))
         self.client_authority, self.peer_authority = self._authorities()
-        preflight = self._preflight(args.hosts)
+        preflight = self._preflight(args.hosts.nodes)
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
         etcdctl = self._client("etcdctl", Client())
         self.nodes = {
@@ -61,7 +61,7 @@ class Cluster(pulumi.ComponentResource):
                 NodeArgs(
                     node=node,
                     settings=args.settings,
-                    host=args.hosts[node],
+                    host=args.hosts.nodes[node],
                     member=self._members[node],
                     preflight=preflight,
                     client_authority=self.client_authority,
@@ -87,7 +87,7 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=dynamic,
-                depends_on=[self.rollout, *self.clients.values()],
+                depends_on=[self.rollout, *self.clients.values(), *args.hosts.made],
                 protect=args.settings.protect_cluster,
             ),
         )

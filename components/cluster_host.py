@@ -1,6 +1,6 @@
 """A host as the cluster takes it, whoever made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,5 +24,7 @@ class ClusterHosts:
     """All hosts, by the names of their members, and what their maker tells the user."""
 
     nodes: Mapping[str, ClusterHost]
+    made: Sequence[pulumi.Resource] = ()
+    """The makers: nothing of theirs is removed before the cluster is."""
     outputs: Mapping[str, pulumi.Input[Any]] = field(default_factory=dict)
     """Outputs of the stack besides the cluster's."""

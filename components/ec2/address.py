@@ -1,6 +1,6 @@
 """Where a node lies, and the address and host key that outlive its instance."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class AddressArgs:
     place: pulumi.Output[str]
     """The subnet or zone that the placement gives the node."""
     security_group_ids: list[pulumi.Input[str]]
+    ways_in: Sequence[pulumi.Resource]
+    """What lets SSH in: it comes before the first login, and stays until the last one."""
     private_key: pulumi.Output[str] | None
     """The key to log in with; the settings' without one."""
 
@@ -56,7 +58,7 @@ class Address(pulumi.ComponentResource):
             subnet_id=self.place.apply(lambda values: str(values["subnet_id"])),
             security_groups=args.security_group_ids,
             tags=cloud.tags(f"{cloud.name}-{node}", node),
-            opts=cloud.options(self),
+            opts=cloud.options(self, depends_on=args.ways_in),
         )
         self.private = self.interface.private_ip
         self.public = self._elastic(f"{name}-eip") if cloud.ec2.address == "public" else None

@@ -60,6 +60,7 @@ class Ec2Hosts(pulumi.ComponentResource):
             snapshot_policy(f"{name}-snapshots", self._cloud, self._ec2.snapshots, self)
         self.hosts = ClusterHosts(
             nodes={node: self._host(node, addresses[node], each) for node, each in nodes.items()},
+            made=[self],
             outputs={
                 "instances": {node: self._described(addresses[node], each) for node, each in nodes.items()},
                 **({"ssh_private_key": login.private_key} if login else {}),
@@ -78,9 +79,11 @@ class Ec2Hosts(pulumi.ComponentResource):
 
     def _addresses(self, network: Network, login: LoginKey | None) -> dict[str, Address]:
         groups: list[pulumi.Input[str]] = list(self._ec2.security_group_ids)
+        ways_in = []
         if not groups:
             made = SecurityGroup(f"{self._name}-security", self._cloud, network.vpc_id, self._child)
             groups.append(made.id)
+            ways_in.append(made)
         chosen = {node: each.ec2.subnet_id or each.ec2.zone for node, each in self._settings.nodes.items()}
         placement = Placement(
             f"{self._name}-placement",
@@ -98,6 +101,7 @@ class Ec2Hosts(pulumi.ComponentResource):
                     network=network,
                     place=placement.assigned[node],
                     security_group_ids=groups,
+                    ways_in=ways_in,
                     private_key=login.private_key if login else None,
                 ),
                 opts=self._child,

@@ -307,6 +307,22 @@ def test_the_look_knows_generations_members_and_final_keys() -> None:
     assert look.is_secret("connections")
 
 
+def test_the_way_in_is_there_before_a_host_is_and_until_it_is_gone() -> None:
+    deployment = with_all()
+    rules = deployment.of("SecurityGroupIngressRule") | deployment.of("SecurityGroupEgressRule")
+    assert len(rules) == 8
+    waits = deployment.one(f"{NODE}-address-eni").dependencies
+    assert {each.urn for each in rules.values()} <= waits
+
+
+def test_a_destroy_begins_with_what_is_protected() -> None:
+    deployment = with_all()
+    health = deployment.one("etcd-health")
+    assert health.protect
+    on_aws = [each for each in deployment.resources if each.type.startswith("aws:")]
+    assert {each.name for each in on_aws if each.urn not in health.dependencies} == set()
+
+
 def test_the_login_waits_for_the_volumes() -> None:
     login = with_all().one(f"{NODE}-first-login")
     assert {with_all().one(f"{NODE}-{each}-attachment").urn for each in ("data", "wal")} <= login.dependencies
