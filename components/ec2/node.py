@@ -91,10 +91,12 @@ class Ec2Node(pulumi.ComponentResource):
     def _volumes(self) -> dict[str, pulumi.Input[str]]:
         """Return the id of each volume: of a new one, or of the one that the settings name."""
         args = self._args
+        existing = {"data": self._ec2.data_volume_id, "wal": self._ec2.wal_volume_id}
         ids: dict[str, pulumi.Input[str]] = {}
         for purpose, volume in self._wanted.items():
-            if purpose == "data" and self._ec2.data_volume_id is not None:
-                ids[purpose] = self._ec2.data_volume_id
+            known = existing[purpose]
+            if known is not None:
+                ids[purpose] = known
                 continue
             name = f"{self._name}-{purpose}"
             ids[purpose] = make_volume(name, args.cloud, args.node, volume, args.address.place, purpose, self).id

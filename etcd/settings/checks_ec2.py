@@ -38,13 +38,30 @@ def of_ec2(settings: Settings) -> Iterator[Problem]:
         yield from _of_node(name, node, ec2)
     if ec2.spread_placement:
         yield from _of_spread(settings, ec2)
-    volumes = Counter(node.ec2.data_volume_id for node in settings.nodes.values() if node.ec2.data_volume_id)
-    for name, node in settings.nodes.items():
-        if node.ec2.data_volume_id and volumes[node.ec2.data_volume_id] > 1:
-            key = ("nodes", name, "ec2", "data_volume_id")
+    yield from _of_existing_volumes(settings, ec2)
+
+
+def _of_existing_volumes(settings: Settings, ec2: Ec2) -> Iterator[Problem]:
+    given = {
+        ("nodes", name, "ec2", what): volume
+        for name, node in settings.nodes.items()
+        for what, volume in (("data_volume_id", node.ec2.data_volume_id), ("wal_volume_id", node.ec2.wal_volume_id))
+    }
+    often = Counter(volume for volume in given.values() if volume is not None)
+    for key, volume in given.items():
+        if volume is not None and often[volume] > 1:
             yield Problem(
-                key, shown(key, node.ec2.data_volume_id), "a volume of its own", "Another node names it too.",
-                "Give each node its own, or leave it out to get a new one.",
+                key, shown(key, volume), "a volume of its own", "It is named twice.",
+                "Name another one, or leave it out to get a new one.",
+            )  # fmt: skip
+    for name, node in settings.nodes.items():
+        data, wal = node.ec2.data_volume_id, node.ec2.wal_volume_id
+        if wal is not None if ec2.wal_volume is None else (wal is None) != (data is None):
+            yield Problem(
+                ("nodes", name, "ec2", "wal_volume_id"), shown((), wal),
+                "a volume if, and only if, data_volume_id and ec2.wal_volume are set",
+                "A member's data and its WAL belong together.", "Name both volumes of the member, or none.",
+                involves=(("nodes", name, "ec2", "data_volume_id"), ("ec2", "wal_volume")),
             )  # fmt: skip
 
 

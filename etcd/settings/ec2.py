@@ -93,6 +93,9 @@ class NodeEc2(Part):
     data_volume_id: VolumeId | None = Field(
         default=None, description="An existing data volume in the node's zone that is attached instead of a new one."
     )
+    wal_volume_id: VolumeId | None = Field(
+        default=None, description="The same for the WAL; with `ec2.wal_volume`, both volumes are named or none."
+    )
 
 
 class Ec2(Part):

@@ -248,6 +248,13 @@ def test_an_existing_volume_is_attached_and_none_is_made() -> None:
     assert "vol-0123456789abcdef0" in deployment.one("etcd-etcd-1-v1-pin").inputs["secrets"]["user_data"]
 
 
+def test_both_volumes_of_a_member_may_exist() -> None:
+    volumes = {"data_volume_id": "vol-00000001", "wal_volume_id": "vol-00000002"}
+    deployment = made(ec2={"wal_volume": {}}, nodes={"etcd-1": {"ec2": volumes}})
+    assert not deployment.of("Volume")
+    assert deployment.one("etcd-etcd-1-v1-wal-attachment").inputs["volumeId"] == "vol-00000002"
+
+
 def test_the_first_login_verifies_the_first_key_and_brings_the_final_one() -> None:
     deployment = with_all()
     login = deployment.one(f"{NODE}-first-login")

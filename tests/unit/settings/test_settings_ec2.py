@@ -172,6 +172,16 @@ def test_numbers_may_be_text_as_the_command_line_leaves_them() -> None:
         ({}, {"nodes": {"a": {"ec2": {"subnet_id": "subnet-0000000c"}}}}, "allowed: one of ec2.subnet_ids."),
         ({}, {"nodes": {"a": {"ec2": {"generation": 0}}}}, "nodes.a.ec2.generation: got 0; allowed: a whole number"),
         (
+            {"wal_volume": {}},
+            {"nodes": {"a": {"ec2": {"data_volume_id": "vol-00000001"}}}},
+            "nodes.a.ec2.wal_volume_id: got nothing; allowed: a volume if, and only if, data_volume_id and",
+        ),
+        (
+            {},
+            {"nodes": {"a": {"ec2": {"data_volume_id": "vol-00000001", "wal_volume_id": "vol-00000002"}}}},
+            'nodes.a.ec2.wal_volume_id: got "vol-00000002"; allowed: a volume if, and only if,',
+        ),
+        (
             {},
             {"nodes": {name: {"ec2": {"data_volume_id": "vol-00000001"}} for name in "ab"}},
             'nodes.a.ec2.data_volume_id: got "vol-00000001"; allowed: a volume of its own.',
