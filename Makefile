@@ -58,9 +58,8 @@ test: lint types test-unit ## Run all tests but the slow tier; what cannot run h
 	@$(BIN)/python -m lab.testing --jobs $(JOBS) -- -m "lab and not long"
 
 .PHONY: test-long
-test-long: install ## Run the slow tier
-	@$(BIN)/pytest tests/unit -q -n 2 -m long
-	@$(BIN)/python -m lab.testing --jobs $(JOBS) -- -m "lab and long"
+test-long: install ## Run what of the slow tier has not passed on this commit, and write a report; SHARD=2/4 runs a part
+	@$(BIN)/python -m lab.slow_tier --jobs $(JOBS) --shard "$(SHARD)"
 
 .PHONY: bench
 bench: install ## Measure against the same work by hand, side by side

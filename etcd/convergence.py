@@ -125,8 +125,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[str] = set()
     done: frozenset[Step] = frozenset()
-    last: Step | None = None
-    steps = 0
+    settled, steps = True, 0
     while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
         plan = planning.plan(look.observed, hands.target, look.alive, done)
@@ -147,12 +146,13 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             )
         if valid_from and steps == 0:
             await wait_for_clocks(hands, valid_from, look.facts)
-        if isinstance(last, _UNSETTLING) and isinstance(step, _NEEDS_SETTLED):
+        if not settled and isinstance(step, _NEEDS_SETTLED):
             await asyncio.sleep(SETTLE_SECONDS)
-            last = None
+            settled = True
             continue
         await execute(replace(hands, facts=look.facts), step)
-        done, last, steps = done | {step}, step, steps + 1
+        done, steps = done | {step}, steps + 1
+        settled = settled and not isinstance(step, _UNSETTLING)
     raise ClusterError(
         Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
     )

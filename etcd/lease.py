@@ -12,6 +12,7 @@ from etcd.ssh import Session
 
 SECONDS = 45
 _RENEW_SECONDS = 12
+_RETRY_SECONDS = 1
 _SCRIPT_SECONDS = 150
 
 
@@ -44,18 +45,24 @@ def needed(hosts: int) -> int:
 async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_seconds: int) -> AsyncIterator[Lease]:
     """Hold the lease on the hosts that answer, of `hosts` in all, and renew it until the block ends.
 
-    Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder.
+    Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder. A majority
+    is enough, but a killed run's lease may end later on one host than on the others, and that host would refuse steps.
     """
     loop = asyncio.get_running_loop()
-    asked = loop.time()
-    deadline = asked + wait_seconds
-    while blocked := await _acquire(sessions, hosts, holder):
-        await _on_all(sessions, "release", holder)
-        if loop.time() > deadline:
-            raise blocked
-        # The wait is for another run's clock, not for a condition that could be watched.
-        await asyncio.sleep(1)
+    deadline = loop.time() + wait_seconds
+    while True:
         asked = loop.time()
+        answers = await _on_all(sessions, "acquire", holder)
+        blocked = _blocked(answers, hosts)
+        late = loop.time() > deadline
+        if blocked is None and (late or not _others(answers)):
+            break
+        if blocked:
+            await _on_all(sessions, "release", holder)
+            if late:
+                raise blocked
+        # The wait is for another run's clock, not for a condition that could be watched.
+        await asyncio.sleep(_RETRY_SECONDS)
     lease = Lease(holder, asked)
     renewal = asyncio.create_task(_renew(sessions, hosts, lease))
     try:
@@ -72,20 +79,25 @@ async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> N
         await asyncio.sleep(_RENEW_SECONDS)
         asked = asyncio.get_running_loop().time()
         try:
-            lease.lost = await _acquire(sessions, hosts, lease.holder)
+            answers = await _on_all(sessions, "acquire", lease.holder, _RENEW_SECONDS)
+            lease.lost = _blocked(answers, hosts)
         except ClusterError as error:
             lease.lost = error
         if lease.lost is None:
             lease.granted_at = asked
 
 
-async def _acquire(sessions: Mapping[str, Session], hosts: int, holder: str) -> ClusterError | None:
-    answers = await _on_all(sessions, "acquire", holder)
+def _others(answers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the hosts that another run holds, each with the words of its answer."""
+    return {name: answer.split() for name, answer in answers.items() if answer.startswith("held ")}
+
+
+def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
+    """Return why these answers grant no lease, or None when they do."""
     granted = [name for name, answer in answers.items() if answer == "granted"]
     if len(granted) >= needed(hosts):
         return None
-    others = {name: answer.split() for name, answer in answers.items() if answer.startswith("held ")}
-    if others:
+    if others := _others(answers):
         name, (_, other, seconds) = next(iter(others.items()))
         return ClusterError(
             Problem(
@@ -103,13 +115,18 @@ async def _acquire(sessions: Mapping[str, Session], hosts: int, holder: str) -> 
     )
 
 
-async def _on_all(sessions: Mapping[str, Session], action: str, holder: str) -> dict[str, str]:
+async def _on_all(
+    sessions: Mapping[str, Session], action: str, holder: str, seconds: float = _SCRIPT_SECONDS + 10
+) -> dict[str, str]:
+    """Ask all hosts at once; one that has not answered after `seconds` counts as one that cannot be reached."""
+
     async def ask(session: Session) -> str:
         try:
-            result = await session.run(
-                scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
-            )
-        except Unreachable:
+            async with asyncio.timeout(seconds):
+                result = await session.run(
+                    scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
+                )
+        except (Unreachable, TimeoutError):
             return "unreachable"
         return result.stdout.strip()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import pem, scripts
+from etcd import notes, pem, scripts
 from etcd import wal as wal_file
 from etcd.member import Member
 from etcd.pem import Trust
@@ -33,8 +33,8 @@ class Stamp:
     @classmethod
     def parse(cls, text: str) -> "Stamp":
         """Read a stamp; what is missing in it is empty."""
-        values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        return cls(*(values.get(name, "") for name in ("cluster", "host", "node", "stack")))
+        told = notes.values(text)
+        return cls(*(told.get(name, "") for name in ("cluster", "host", "node", "stack")))
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,9 @@ class HostFacts:
     active_data: str = ""
     active_wal: str = ""
     active_version: str = ""
+    served_revision: str = ""
+    served_data: str = ""
+    served_wal: str = ""
     active_environment: str = ""
     active_unit: str = ""
     loaded_trust: Trust | None = None
@@ -193,6 +196,9 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
+        served_revision=one("served"),
+        served_data=one("served_data"),
+        served_wal=one("served_wal"),
         active_environment=text("active_environment") or "",
         active_unit=text("active_unit") or "",
         active_version=(text("active_version") or "").strip(),

@@ -94,8 +94,8 @@ def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Findi
                     f"(stamp in {member.layout.config_dir}/owner)"
                 ),
                 (
-                    "Destroy that stack first, or give this node another host; if that stack is this one and its state "
-                    "was lost, see docs/certificates.md"
+                    "Destroy that stack first, wipe the host, or give this node another one; if that stack is this one "
+                    "and its state was lost, see docs/state.md"
                 ),
             )
         ]

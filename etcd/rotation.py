@@ -7,7 +7,7 @@ from etcd import pem
 from etcd.errors import Problem
 from etcd.settings import Authority
 
-_PHASES = (
+PHASES = (
     "Rotate in three steps, each with an `up` of its own: trust the new CA too, issue from it, stop trusting the old "
     "one (docs/certificates.md)"
 )
@@ -45,12 +45,12 @@ def problems(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Proble
             continue
         if new["issuer"] not in old["trusts"]:
             found.append(
-                Problem(f"ca.{purpose}", f"{new['issuer']} is to issue, but was not trusted by the last `up`", _PHASES)
+                Problem(f"ca.{purpose}", f"{new['issuer']} is to issue, but was not trusted by the last `up`", PHASES)
             )
         elif old["issuer"] not in new["trusts"]:
             found.append(
                 Problem(
-                    f"ca.{purpose}", f"{old['issuer']} is no longer trusted, but certificates of it are in use", _PHASES
+                    f"ca.{purpose}", f"{old['issuer']} is no longer trusted, but certificates of it are in use", PHASES
                 )
             )
     return found

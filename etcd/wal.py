@@ -1,10 +1,29 @@
-"""The identity that etcd writes at the head of each WAL file."""
+"""What etcd's WAL files tell: whose they are, and whether entries of 3.5 are left in them."""
 
+import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _METADATA_TYPE = 1
 _LENGTH_MASK = (1 << 56) - 1
+
+
+# The head of a normal `raftpb.Entry` {1: Type, 2: Term, 3: Index, 4: Data} whose data is an `etcdserverpb.Request`
+# {1: ID, 2: Method, 3: Path}, up to that path: how 3.5 writes a member's attributes and the cluster's version.
+_NUMBER = rb"[\x80-\xff]*[\x00-\x7f]"
+_V2_ENTRY = re.compile(
+    rb"\x08\x00\x10"
+    + _NUMBER
+    + rb"\x18("
+    + _NUMBER
+    + rb")\x22"
+    + _NUMBER
+    + rb"\x08"
+    + _NUMBER
+    + rb"\x12\x03PUT\x1a.\Z",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,15 @@ def parse(head: bytes) -> WalIdentity | None:
             return None
         offset += 8 + length + padding
     return None
+
+
+def last_v2_entry(heads: Iterable[bytes]) -> int:
+    """Return the highest raft index of an entry in the format of 3.5, 0 when there is none.
+
+    `heads` are what stands before each path in the log that such an entry may hold (64 bytes are plenty).
+    """
+    matches = [_V2_ENTRY.search(head) for head in heads]
+    return max((_varint(match[1], 0)[0] for match in matches if match), default=0)
 
 
 def _fields(message: bytes) -> dict[int, int | bytes]:

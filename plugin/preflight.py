@@ -13,7 +13,7 @@ from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import Target, TargetMember
 from etcd.ssh import Address
-from plugin.resource import Failure, Properties, Resource
+from plugin.resource import Context, Failure, Properties, Resource
 from plugin.values import has_unknown
 
 _PENDING = "pending"
@@ -23,20 +23,30 @@ _SAFE_VOTERS = 3
 class Preflight(Resource):
     """`etcd:index:Preflight`: its check observes and plans, in every preview and every up.
 
-    Inputs: `connections` and `members` by node name, `replaces` (see Rollout), `authorities` (see `etcd.rotation`),
-    `architectures` (expected, by node name), `checksums` (by architecture), `source`, `stack`, `command_seconds`,
-    `clock_seconds`. The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there is
-    one, and to `connections` the host keys that were trusted at first use.
+    Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
+    `authorities` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums` (by architecture),
+    `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds `owner`, the random id of the cluster in this
+    stack, `cluster_id` once there is one, and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._told: set[str] = set()
+
+    async def _tell_once(self, urn: str, message: str, *, warning: bool = False) -> None:
+        """Tell what the check found, but not again when create or update find the same."""
+        if message not in self._told:
+            self._told.add(message)
+            await (self.warn if warning else self.say)(urn, message)
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Complete the inputs and refuse what cannot be done safely; with unknown addresses, create looks later."""
         inputs = {
             **new,
             "owner": old.get("owner") or secrets.token_hex(8),
-            "cluster_id": old.get("cluster_id") or "",
+            "cluster_id": new.get("restored_cluster_id") or old.get("cluster_id") or "",
         }
         if has_unknown(new):
             return inputs, ()
@@ -181,7 +191,7 @@ class Preflight(Resource):
         alive = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
         plan = planning.plan(observed, target, alive)
         for warning in plan.warnings:
-            await self.warn(urn, warning)
+            await self._tell_once(urn, warning, warning=True)
         lines: list[str] = []
         for step in plan.steps:
             seen = observed.get(step.name) if isinstance(step, planning.Restart) else None
@@ -192,10 +202,10 @@ class Preflight(Resource):
             )
             lines.append(f"  {len(lines) + 1}. {step}" + (f" ({'; '.join(why)})" if why else ""))
         if lines:
-            await self.say(urn, "\n".join(["Steps that are due:", *lines]))
+            await self._tell_once(urn, "\n".join(["Steps that are due:", *lines]))
         voters = len(target.members)
         if voters < _SAFE_VOTERS and any(isinstance(step, planning.Restart) for step in plan.steps):
-            await self.warn(urn, f"With {voters} member(s), each restart is a brief outage")
+            await self._tell_once(urn, f"With {voters} member(s), each restart is a brief outage", warning=True)
 
     async def _with_seen_keys(self, connections: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> Properties:
         async def complete(name: str) -> Any:

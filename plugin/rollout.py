@@ -29,7 +29,7 @@ def _target(inputs: Mapping[str, Any], state: Mapping[str, Any]) -> Target:
     }
     before = state.get("members", {})
     leaving = {name: Member.from_inputs(member) for name, member in before.items() if name not in members}
-    return Target(members, state.get("cluster_id"), leaving, frozenset(before))
+    return Target(members, inputs.get("restored_cluster_id") or state.get("cluster_id"), leaving, frozenset(before))
 
 
 def _snapshots(inputs: Mapping[str, Any]) -> Snapshots | None:
@@ -51,7 +51,8 @@ class Rollout(Resource):
 
     Inputs: `connections` and `members` by node name (a member with its `revision` and `certificates`), `host_ids`,
     `replaces` (ids of dead members whose place an empty one may take), `valid_from` (when the newest certificate
-    becomes valid), `deadlines`, `snapshots`, `token`, `abandon_unreachable`.
+    becomes valid), `deadlines`, `snapshots`, `token`, `restored_cluster_id` (the id that counts in place of the one
+    in the state, after a restore by hand), `abandon_unreachable`.
     Outputs besides: `cluster_id`, `member_ids`, `steps` (how many were ever taken) and `running`, what each member
     uses. Ids are hexadecimal strings: a number in Pulumi is a double and cannot hold them.
     """
@@ -76,7 +77,10 @@ class Rollout(Resource):
         return outputs["cluster_id"], outputs
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
-        """Bring the running cluster to what is staged."""
+        """Bring the running cluster to what is staged, unless nothing changed but how it is to be destroyed."""
+        only = await self.diff(state, inputs) == ["abandon_unreachable"]
+        if only and state["running"] == _wanted(inputs):
+            return {**state, **inputs}
         return await self._converge(urn, inputs, state)
 
     async def read(self, urn: str, state: Properties) -> Properties:

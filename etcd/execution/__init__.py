@@ -34,6 +34,8 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await members.remove_member(hands, step)
         case planning.Retire():
             await members.retire(hands, step)
+        case planning.DisarmAlarms():
+            await members.disarm_alarms(hands)
         case planning.UpdatePeerUrl():
             await members.update_peer_url(hands, step)
         case planning.AddLearner():

@@ -5,7 +5,8 @@ import secrets
 from collections.abc import Iterable
 
 from etcd.errors import ClusterError
-from etcd.execution.hands import CRASH_VARIABLE, Hands, crash_point
+from etcd.execution.hands import CRASH_VARIABLE, Former, Hands, crash_point
+from etcd.execution.restart import put_back
 from etcd.planning import Attempt, StartExisting, StartNew, SwitchCertificates, born_text
 from etcd.render import bootstrap_environment
 
@@ -43,21 +44,34 @@ async def start_new(hands: Hands, step: StartNew) -> None:
 
 
 async def start_existing(hands: Hands, step: StartExisting) -> None:
-    """Start members on their data; one whose minor version is to change starts as it is."""
+    """Start members on their data; one whose minor version is to change starts as it is.
+
+    Raises after those that do not come up were put back on what they served with, where that is another revision.
+    """
+    formers: dict[str, Former] = {}
+    switched = [name for name in step.names if name in hands.target.members and not hands.starts_as_is(name)]
 
     async def start(name: str) -> str:
-        if not hands.starts_as_is(name):
+        if name in switched:
+            if former := await hands.former(name):
+                formers[name] = former
             await hands.relocate(name)
             await hands.activate(name)
         return await hands.start(name, "restart" if hands.facts[name].is_running else "start")
 
     before = await hands.on_each(step.names, start)
     crash_point("started-existing")
-    await hands.await_active(before, hands.deadlines.bootstrap)
     # A learner gives no linearizable answer; its promotion waits for it instead.
     learners = {entry.member_id for seen in hands.serving.values() for entry in seen.members if entry.is_learner}
     voters = [name for name in step.names if not ((wal := hands.facts[name].wal) and wal.member_id in learners)]
-    await hands.on_each(voters, hands.await_serving)
+    try:
+        await hands.await_active(before, hands.deadlines.bootstrap)
+        await hands.on_each(voters, hands.await_serving)
+    except ClusterError as error:
+        failed = {problem.where for problem in error.problems}
+        ended = await hands.on_each(formers, lambda name: hands.await_one(name, before[name], 0))
+        await put_back(hands, {name: formers[name] for name in formers if name in failed or ended[name]}, error)
+    await hands.on_each([name for name in voters if name in switched], hands.remember_served)
 
 
 async def record_birth(hands: Hands, names: Iterable[str]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -48,9 +50,29 @@ class Snapshots:
     reserve_megabytes: int
 
 
+@dataclass(frozen=True)
+class Former:
+    """What a member goes back to when it does not come up: a revision, and the directories that it looks in."""
+
+    revision: str
+    data_dir: str
+    wal_dir: str
+
+
+_crash_points_reached: Counter[str] = Counter()
+
+
 def crash_point(name: str) -> None:
-    """End the process at once where a test asks for it by name, as a power cut would."""
-    if os.environ.get(CRASH_VARIABLE) == name:
+    """End the process at once where a test asks for it by name, as a power cut would.
+
+    `name:2` stands for the second time that this process gets there.
+    """
+    wanted, _, occurrence = os.environ.get(CRASH_VARIABLE, "").partition(":")
+    if wanted != name:
+        return
+    _crash_points_reached[name] += 1
+    if _crash_points_reached[name] == int(occurrence or 1):
+        print(f"crashed as asked at {os.environ[CRASH_VARIABLE]}", file=sys.stderr, flush=True)
         os._exit(137)
 
 
@@ -137,11 +159,32 @@ class Hands:
             return seen.active_certificates
         return self.target.members[name].certificates
 
-    async def activate(self, name: str, revision: str | None = None) -> str:
-        """Make a staged revision what the next start uses, and return the name of the one before."""
+    async def former(self, name: str) -> Former | None:
+        """Return what a member served with last, None where that is what it is to run, or nothing tells it.
+
+        The host remembers it, so that a run that is interrupted after the switch leaves the next one a way back.
+        """
+        seen, former = self.facts[name], None
+        if name in self.serving and seen.running_revision:
+            if seen.served_revision != seen.running_revision:
+                await self.remember_served(name, seen.running_revision)
+            former = Former(seen.running_revision, seen.active_data, seen.active_wal)
+        elif seen.served_revision:
+            former = Former(seen.served_revision, seen.served_data, seen.served_wal)
+        elif seen.running_revision:
+            former = Former(seen.running_revision, seen.active_data, seen.active_wal)
+        return former if former and former.revision != self.target.members[name].revision else None
+
+    async def remember_served(self, name: str, revision: str | None = None) -> None:
+        """Remember on a member's host that it serves with a revision, which is the staged one unless it is given."""
+        revision = revision or self.target.members[name].revision
+        await self.guarded(name, "served", self.member(name).layout.config_dir, revision)
+
+    async def activate(self, name: str, revision: str | None = None) -> None:
+        """Make a staged revision what the next start uses."""
         target = self.target.members[name]
         layout = target.member.layout
-        output = await self.guarded(
+        await self.guarded(
             name,
             "activate",
             layout.config_dir,
@@ -154,7 +197,6 @@ class Hands:
             target.member.user,
             target.member.group,
         )
-        return output.partition("previous=")[2].strip()
 
     async def start(self, name: str, verb: str, environment: str = "") -> str:
         """Ask systemd for a (re)start and return the invocation that ran before."""
@@ -174,7 +216,7 @@ class Hands:
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
         """Wait until each member is active again; at the first that ended, stop waiting for the others."""
-        waits = {asyncio.create_task(self._await_one(name, before[name], seconds)) for name in before}
+        waits = {asyncio.create_task(self.await_one(name, before[name], seconds)) for name in before}
         problems: list[Problem] = []
         try:
             for wait in asyncio.as_completed(waits):
@@ -188,7 +230,8 @@ class Hands:
         if problems:
             raise ClusterError(*problems)
 
-    async def _await_one(self, name: str, invocation: str, seconds: int) -> Problem | None:
+    async def await_one(self, name: str, invocation: str, seconds: int) -> Problem | None:
+        """Wait until a member is active in another invocation than this one; return what is wrong when it is not."""
         result = await self.sessions[name].run(
             scripts.script("wait"), str(seconds), invocation, seconds=seconds + 30, check=False
         )

@@ -1,17 +1,21 @@
 """Restarting one member, and putting it back on its former revision when it does not come up."""
 
+from collections.abc import Mapping
+from typing import NoReturn
+
 from etcd.errors import ClusterError, Problem
-from etcd.execution.hands import Hands, crash_point
+from etcd.execution.hands import Former, Hands, crash_point
 from etcd.planning import Restart
 
 
 async def restart(hands: Hands, step: Restart) -> None:
     """Restart a member on its staged revision; raises after it was put back when it does not come up."""
-    name, target = step.name, hands.target.members[step.name]
+    name = step.name
+    former = await hands.former(name)
     if step.leads:
         await hand_over(hands, name)
     await hands.relocate(name)
-    previous = await hands.activate(name)
+    await hands.activate(name)
     crash_point("revision-switched")
     before = {name: await hands.start(name, "restart")}
     crash_point("restarted")
@@ -19,9 +23,8 @@ async def restart(hands: Hands, step: Restart) -> None:
         await hands.await_active(before, hands.deadlines.member_start)
         await hands.await_serving(name)
     except ClusterError as error:
-        if not previous or previous == target.revision:
-            raise
-        await _put_back(hands, name, previous, error)
+        await put_back(hands, {name: former} if former else {}, error)
+    await hands.remember_served(name)
     crash_point("member-served")
 
 
@@ -40,19 +43,22 @@ async def hand_over(hands: Hands, name: str) -> None:
     crash_point("leader-moved")
 
 
-async def _put_back(hands: Hands, name: str, revision: str, error: ClusterError) -> None:
-    await hands.say(f"{name} did not come up; putting it back on revision {revision}")
-    seen = hands.facts[name]
-    layout = hands.member(name).layout
-    wanted = (layout.data_dir, layout.own_wal)
-    if seen.active_data and (seen.active_data, seen.active_wal) != wanted:
-        member = hands.member(name)
-        arguments = layout.config_dir, *wanted, seen.active_data, seen.active_wal, member.user, member.group
-        await hands.guarded(name, "relocate", *arguments, seconds=hands.deadlines.catch_up)
-    await hands.activate(name, revision)
-    before = {name: await hands.start(name, "restart")}
-    await hands.await_active(before, hands.deadlines.member_start)
-    raise ClusterError(
-        *error.problems,
-        Problem(name, "it runs on its former settings again", "Correct the settings; no other member was touched"),
-    ) from None
+async def put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
+    """Start members on what they served with before, then raise `error` with what became of that."""
+
+    async def start(name: str) -> str:
+        former, member = formers[name], hands.member(name)
+        await hands.say(f"{name} did not come up; putting it back on revision {former.revision}")
+        wanted, before = (member.layout.data_dir, member.layout.own_wal), (former.data_dir, former.wal_dir)
+        if former.data_dir and before != wanted:
+            arguments = member.layout.config_dir, *wanted, *before, member.user, member.group
+            await hands.guarded(name, "relocate", *arguments, seconds=hands.deadlines.catch_up)
+        await hands.activate(name, former.revision)
+        return await hands.start(name, "restart")
+
+    try:
+        await hands.await_active(await hands.on_each(formers, start), hands.deadlines.member_start)
+    except ClusterError as second:
+        raise ClusterError(*error.problems, *second.problems) from None
+    back = "it runs on its former settings again", "Correct the settings; no other member was touched"
+    raise ClusterError(*error.problems, *(Problem(name, *back) for name in formers)) from None

@@ -1,38 +1,68 @@
 """What comes before the first restart on another version: checks, a snapshot, an online downgrade."""
 
 import asyncio
+import base64
 
+from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution.hands import Hands, crash_point
 from etcd.planning import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot
+from etcd.planning.versions import minor
+from etcd.wal import last_v2_entry
 
 _POLL_SECONDS = 0.5
 
 
 async def check_v2_store(hands: Hands, step: CheckV2Store) -> None:
-    """Run `etcdutl check v2store` of the running version on each member's data."""
+    """Look on each member for what the next minor cannot read: v2 data for 3.6, log entries of 3.5 for 3.7."""
+    to_3_7 = any(minor(wanted.member.version) == (3, 7) for wanted in hands.target.members.values())
+    await hands.on_each(step.names, lambda name: (_check_log if to_3_7 else _check_v2_data)(hands, name))
 
-    async def check(name: str) -> None:
-        seen, member = hands.facts[name], hands.member(name)
-        layout = member.layout
-        version = seen.active_version or member.version
-        in_use = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
-        data, wal = in_use
-        arguments = [f"{layout.version_dir(version)}/etcdutl", "check", "v2store", f"--data-dir={data}"]
-        if wal:
-            arguments.append(f"--wal-dir={wal}")
-        result = await hands.sessions[name].run(
-            'exec "$@" 2>&1', *arguments, seconds=hands.deadlines.command, check=False
+
+def _in_use(hands: Hands, name: str) -> tuple[str, str]:
+    """Return the data directory and the WAL directory of a running member; that may be empty."""
+    seen, layout = hands.facts[name], hands.member(name).layout
+    return (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
+
+
+async def _check_v2_data(hands: Hands, name: str) -> None:
+    """Run `etcdutl check v2store` of the running version."""
+    layout = hands.member(name).layout
+    version = hands.facts[name].active_version or hands.member(name).version
+    data, wal = _in_use(hands, name)
+    arguments = [f"{layout.version_dir(version)}/etcdutl", "check", "v2store", f"--data-dir={data}"]
+    if wal:
+        arguments.append(f"--wal-dir={wal}")
+    result = await hands.sessions[name].run('exec "$@" 2>&1', *arguments, seconds=hands.deadlines.command, check=False)
+    if result.status != 0:
+        words = result.stdout.strip().splitlines()
+        raise ClusterError.of(
+            name,
+            f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
+            "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys (etcd's upgrade page)",
         )
-        if result.status != 0:
-            words = result.stdout.strip().splitlines()
-            raise ClusterError.of(
-                name,
-                f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
-                "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys (etcd's upgrade page)",
-            )
 
-    await hands.on_each(step.names, check)
+
+async def _check_log(hands: Hands, name: str) -> None:
+    """Look for entries of 3.5 that a start would replay, since they are newer than the newest snapshot.
+
+    3.5 writes its members' attributes and the cluster's version as v2 requests, and 3.7 panics on those
+    (`unmarshal should never fail`, etcdserver/apply/apply.go), so a cluster is not ready for 3.7 before its members
+    have saved a snapshot under 3.6.
+    """
+    script, arguments = scripts.script("v2_entries"), _in_use(hands, name)
+    result = await hands.sessions[name].run(script, *arguments, seconds=hands.deadlines.command)
+    lines = [line.partition("=") for line in result.stdout.splitlines()]
+    snapshot = max((int(value, 16) for key, _, value in lines if key == "snapshot"), default=0)
+    last = last_v2_entry(base64.b64decode(value) for key, _, value in lines if key == "entry")
+    if last > snapshot:
+        raise ClusterError.of(
+            name,
+            f"its log still holds entries of etcd 3.5 up to index {last}, newer than its newest snapshot "
+            f"(index {snapshot}), and 3.7 cannot read them",
+            "Run one `pulumi up` on the present version with `snapshot-count: 1` in `etcd`, then take that out and "
+            "change the version",
+        )
 
 
 async def save_snapshot(hands: Hands, step: SaveSnapshot) -> None:

@@ -11,6 +11,7 @@ from etcd.planning.steps import (
     AddLearner,
     CancelDowngrade,
     CheckV2Store,
+    DisarmAlarms,
     EnableDowngrade,
     Plan,
     Promote,
@@ -43,6 +44,7 @@ __all__ = [
     "Attempt",
     "CancelDowngrade",
     "CheckV2Store",
+    "DisarmAlarms",
     "EnableDowngrade",
     "Observed",
     "Plan",
@@ -69,6 +71,8 @@ __all__ = [
 ]
 
 _STAGES: tuple[Callable[[Situation], list[Step]], ...] = (
+    membership.start,
+    versions.refuse_mixed,
     membership.drop,
     membership.repair,
     membership.add,
@@ -92,14 +96,15 @@ def plan(
     refuse_foreign_data(staying, target)
     now = Situation(facts, down, target, alive, done)
     if not now.serving:
-        return plan_silent(staying, {name: down[name] for name in down if name in target.members}, target)
+        leaving = {name: seen for name, seen in facts.items() if name not in target.members}
+        return plan_silent(staying, leaving, {name: down[name] for name in down if name in target.members}, target)
     return _plan_serving(now)
 
 
 def _plan_serving(now: Situation) -> Plan:
     """Plan stage by stage; what a later stage refuses counts only when no earlier one has anything to do."""
     corrupt = {member for member, kind in now.alarms if kind == "CORRUPT"}
-    wanted = {entry.member_id: name for name, entry in now.by_url.items()}
+    wanted = {entry.member_id: name for name, entry in (*now.by_url.items(), *now.moved.items())}
     if standing := sorted(corrupt & set(wanted)):
         raise Refusal(
             *(
@@ -111,7 +116,6 @@ def _plan_serving(now: Situation) -> Plan:
                 for member in standing
             )
         )
-    versions.refuse_mixed(now)
     steps: list[Step] = []
     for stage in _STAGES:
         try:

@@ -39,8 +39,14 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     )
 
 
-def plan_silent(facts: Mapping[str, HostFacts], down: Mapping[str, Problem], target: Target) -> Plan:
-    """Return the plan; `new` only if all hosts answer and nothing tells of a cluster that was born."""
+def plan_silent(
+    facts: Mapping[str, HostFacts], leaving: Mapping[str, HostFacts], down: Mapping[str, Problem], target: Target
+) -> Plan:
+    """Return the plan; `new` only if all hosts answer and nothing tells of a cluster that was born.
+
+    `facts` and `down` are those of the wanted nodes. Members of `leaving` nodes start too: the cluster may need
+    their votes until it can remove them.
+    """
     born = target.cluster_id is not None or any(seen.born for seen in facts.values())
     with_data = sorted(name for name, seen in facts.items() if seen.has_wal)
     attempts = {seen.attempt for seen in facts.values() if seen.attempt}
@@ -54,7 +60,7 @@ def plan_silent(facts: Mapping[str, HostFacts], down: Mapping[str, Problem], tar
         return _start_new(facts, target)
     if not born and (nameless := [name for name in with_data if not facts[name].wal]):
         raise Refusal(*(_unknown_data(name) for name in nameless))
-    return _start_stopped(facts, down, with_data, born, target)
+    return _start_stopped(facts, leaving, down, with_data, born, target)
 
 
 def _start_new(facts: Mapping[str, HostFacts], target: Target) -> Plan:
@@ -74,7 +80,12 @@ def _unknown_data(name: str) -> Problem:
 
 
 def _start_stopped(
-    facts: Mapping[str, HostFacts], down: Mapping[str, Problem], with_data: list[str], born: bool, target: Target
+    facts: Mapping[str, HostFacts],
+    leaving: Mapping[str, HostFacts],
+    down: Mapping[str, Problem],
+    with_data: list[str],
+    born: bool,
+    target: Target,
 ) -> Plan:
     """Start a cluster that has data and does not serve, if what answers is enough for a quorum."""
     without = sorted(set(facts) - set(with_data))
@@ -104,7 +115,8 @@ def _start_stopped(
     # A member whose certificate has ended serves nobody; that may be all there is to mend.
     leafs = stale_leafs(facts, target)
     steps: list[Step] = [SwitchCertificates(leafs)] if leafs else []
-    return Plan((*steps, StartExisting(stopped or tuple(with_data))), warnings)
+    voters = sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)
+    return Plan((*steps, StartExisting((*(stopped or with_data), *voters))), warnings)
 
 
 def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ A healthy swap adds before it removes, so that it never has less fault tolerance
 """
 
 from etcd.errors import Problem
-from etcd.observation import ListedMember
+from etcd.observation import HostFacts, ListedMember
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
+    DisarmAlarms,
     Promote,
     RecordBirth,
     Reinstall,
@@ -23,9 +24,26 @@ from etcd.planning.target import Refusal, quorum, refuse
 _RESTORE = "Restore the cluster from a snapshot (docs/restore.md), or replace one at a time"
 
 
+def start(now: Situation) -> list[Step]:
+    """Start members that have their data and are stopped: what else is wrong must not keep them from serving."""
+    stopped = tuple(
+        sorted(
+            name
+            for name, entry in now.by_url.items()
+            if (seen := now.facts.get(name)) and not seen.is_running and _has_own_data(seen, entry)
+        )
+    )
+    return [StartExisting(stopped)] if stopped else []
+
+
+def _has_own_data(seen: HostFacts, entry: ListedMember) -> bool:
+    return seen.wal is not None and seen.wal.member_id == entry.member_id
+
+
 def drop(now: Situation) -> list[Step]:
     """Drop members that are not wanted and do not answer, learners that lost their data, and what they left."""
-    steps: list[Step] = [
+    steps: list[Step] = [DisarmAlarms(now.stray_alarms)] if now.stray_alarms else []
+    steps += [
         RemoveMember(entry.member_id, now.label(entry), now.host_of(entry))
         for entry in now.unwanted
         if not now.is_alive(entry)
@@ -59,14 +77,15 @@ def _replaced(now: Situation) -> dict[str, ListedMember]:
         seen = now.facts.get(name)
         if seen is None:
             continue
-        if seen.has_wal and seen.wal and seen.wal.member_id == entry.member_id:
+        if _has_own_data(seen, entry):
             continue
         if now.is_alive(entry):
             raise refuse(
                 name,
                 f"its address is new and has no data, but the old member {entry.member_id} still answers at "
                 f"{', '.join(entry.peer_urls)}",
-                "To move a node, take its data along; to replace it, switch the old host off first",
+                "To move a node, take its data along; to replace it, switch the old host off first, or let the new "
+                f'member join before the old one leaves with `nodes.{name}.replaces: "{entry.member_id}"`',
             )
         replaced[name] = entry
     for name, entry in now.by_url.items():
@@ -86,17 +105,16 @@ def _replaced(now: Situation) -> dict[str, ListedMember]:
 
 
 def repair(now: Situation) -> list[Step]:
-    """Start what is stopped, tell new addresses, and go on with a join that was begun."""
+    """Tell new addresses, and go on with a join that was begun."""
     steps: list[Step] = []
     for name, entry in now.moved.items():
         if name in now.facts and now.facts[name].has_wal:
             steps.append(UpdatePeerUrl(name, entry.member_id))
-    stopped: list[str] = []
     for name, entry in now.by_url.items():
         seen = now.facts.get(name)
         if seen is None:
             continue
-        own_data = seen.wal is not None and seen.wal.member_id == entry.member_id
+        own_data = _has_own_data(seen, entry)
         if seen.has_wal and not own_data and entry.name:
             raise refuse(
                 name,
@@ -106,10 +124,6 @@ def repair(now: Situation) -> list[Step]:
             )
         if not own_data and not entry.name:
             steps.append(StartJoin(name))
-        elif seen.has_wal and not seen.is_running:
-            stopped.append(name)
-    if stopped:
-        steps.append(StartExisting(tuple(sorted(stopped))))
     for name, entry in now.by_url.items():
         if entry.is_learner and name in now.down:
             raise Refusal(now.down[name])

@@ -68,10 +68,23 @@ class Situation:
 
     @cached_property
     def moved(self) -> dict[str, ListedMember]:
-        """The wanted nodes whose name is listed with another peer URL."""
+        """The wanted nodes whose name is listed with another peer URL, and whose old member is not given up."""
         matched = {entry.member_id for entry in self.by_url.values()}
         names = {entry.name: entry for entry in self.listed if entry.name and entry.member_id not in matched}
-        return {name: names[name] for name in self.target.members if name not in self.by_url and name in names}
+        return {
+            name: names[name]
+            for name in self.target.members
+            if name not in self.by_url and name in names and not self._superseded(name, names[name])
+        }
+
+    def _superseded(self, name: str, entry: ListedMember) -> bool:
+        """Return whether a member that answers gives way to an empty host of the same name, as `replaces` confirms.
+
+        The node then counts as missing and the old member as unwanted: it leaves once the new one votes.
+        """
+        seen = self.facts.get(name)
+        confirmed = self.target.members[name].replaces == entry.member_id
+        return confirmed and seen is not None and not seen.has_wal and self.is_alive(entry)
 
     @cached_property
     def missing(self) -> list[str]:
@@ -122,6 +135,12 @@ class Situation:
     def alarms(self) -> frozenset[tuple[str, str]]:
         """The alarms that are raised: member id and kind (`NOSPACE`, `CORRUPT`)."""
         return frozenset(alarm for seen in self.serving.values() for alarm in seen.alarms)
+
+    @cached_property
+    def stray_alarms(self) -> tuple[tuple[str, str], ...]:
+        """The alarms of members that are no longer listed, if all are; etcd keeps them until they are disarmed."""
+        listed = {entry.member_id for entry in self.listed}
+        return tuple(sorted(self.alarms)) if all(member not in listed for member, _ in self.alarms) else ()
 
     def healthy_voters(self, without: Sequence[str] = ()) -> int:
         """Return how many voters answer, leaving out the ids in `without`."""

@@ -42,7 +42,7 @@ class RecordBirth:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"record that {', '.join(self.names)} serves"
+        return f"record that {', '.join(self.names)} {'serves' if len(self.names) == 1 else 'serve'}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,17 @@ class Retire:
 
 
 @dataclass(frozen=True)
+class DisarmAlarms:
+    """Disarm the alarms of members that were removed: etcd keeps them, and they hold up the whole cluster."""
+
+    alarms: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{kind} of {member}" for member, kind in self.alarms)
+        return f"disarm the alarm {told}, which is no member any more"
+
+
+@dataclass(frozen=True)
 class UpdatePeerUrl:
     """Tell the cluster the new address of a member whose host kept its data."""
 
@@ -134,7 +145,7 @@ class Promote:
 
 @dataclass(frozen=True)
 class CheckV2Store:
-    """Check offline data for what 3.6 refuses (`etcdutl check v2store`) before the first member leaves 3.5."""
+    """Look for what 3.5 wrote and the next minor cannot read, before the first member takes it."""
 
     names: tuple[str, ...]
 
@@ -182,6 +193,7 @@ Step = (
     | Reinstall
     | RemoveMember
     | Retire
+    | DisarmAlarms
     | UpdatePeerUrl
     | AddLearner
     | StartJoin

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from etcd import notes
 from etcd.errors import ClusterError, Problem
 from etcd.member import Member, initial_cluster
 from etcd.observation import HostFacts
@@ -71,8 +72,8 @@ class Attempt:
     @classmethod
     def parse(cls, text: str) -> "Attempt":
         """Read an attempt as a host has it."""
-        values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-        return cls(values.get("attempt", ""), values.get("cluster", ""))
+        told = notes.values(text)
+        return cls(told.get("attempt", ""), told.get("cluster", ""))
 
 
 def born_text(cluster_id: str, member_id: str) -> str:
@@ -82,5 +83,4 @@ def born_text(cluster_id: str, member_id: str) -> str:
 
 def born_cluster(text: str) -> str:
     """Return the cluster id that a born marker names."""
-    values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    return values.get("cluster", "")
+    return notes.values(text).get("cluster", "")

@@ -9,11 +9,7 @@ from collections.abc import Iterable, Mapping
 from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.target import refuse
-
-_PHASES = (
-    "Rotate in three steps, each with an `up` of its own: trust the new CA too, issue from it, stop trusting the old "
-    "one (docs/certificates.md)"
-)
+from etcd.rotation import PHASES
 
 
 def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -40,10 +36,10 @@ def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
     for name, purpose, other in pending:
         staged, leaf = now.facts[other].staged_trust, now.facts[name].staged_trust
         if staged is None or leaf is None:
-            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", _PHASES)
+            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", PHASES)
         issuer = leaf.peer_issuer if purpose == "peer" else leaf.server_issuer
         if issuer not in (staged.peer_bundle if purpose == "peer" else staged.client_bundle):
-            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", _PHASES)
+            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", PHASES)
     return bool(pending)
 
 
@@ -63,5 +59,5 @@ def refuse_narrow(now: Situation, names: Iterable[str]) -> None:
             ):
                 if issuer and issuer not in bundle:
                     raise refuse(
-                        name, f"its new bundle does not verify the {purpose} certificate that {other} uses", _PHASES
+                        name, f"its new bundle does not verify the {purpose} certificate that {other} uses", PHASES
                     )

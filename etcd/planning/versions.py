@@ -10,6 +10,9 @@ Minor = tuple[int, int]
 # (etcd's upgrade pages; 3.5.32 is the first whose check covers the WAL, 3.6.11 is what 3.7 asks for).
 _FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6, 11)}
 
+# What 3.5 wrote must be looked at before each of them: 3.6 refuses v2 data, 3.7 cannot read log entries of 3.5.
+_LEAVES_V2: tuple[Minor, ...] = ((3, 6), (3, 7))
+
 
 def parse(version: str) -> tuple[int, int, int]:
     """Return a version as numbers, a missing patch as 0; what is no version sorts first."""
@@ -40,10 +43,13 @@ def is_changing(now: Situation) -> bool:
     return any(seen.status.version != wanted(now) for seen in now.serving.values() if seen.status)
 
 
-def refuse_mixed(now: Situation) -> None:
-    """Refuse a version change together with a change of members, unless a dead member is being replaced."""
+def refuse_mixed(now: Situation) -> list[Step]:
+    """Refuse a version change together with a change of members, unless a dead member is being replaced.
+
+    A stage that never has a step: what is stopped starts before it is judged.
+    """
     if not is_changing(now):
-        return
+        return []
     _refuse_jump(now)
     joining = [*now.missing, *(name for name, entry in now.by_url.items() if not entry.name)]
     if joining and minor(wanted(now)) < max(minor(seen.status.version) for seen in now.serving.values() if seen.status):
@@ -61,6 +67,7 @@ def refuse_mixed(now: Situation) -> None:
             f"it changes to {wanted(now)} together with the members ({names})",
             "Do one after the other, each with an `up` of its own",
         )
+    return []
 
 
 def before_restarts(now: Situation) -> list[Step]:
@@ -80,7 +87,7 @@ def before_restarts(now: Situation) -> list[Step]:
     steps: list[Step] = []
     if goal == (low[0], low[1] + 1):
         steps += cancelled(now)
-        if goal == (3, 6) and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
+        if goal in _LEAVES_V2 and high < goal and not any(isinstance(step, CheckV2Store) for step in now.done):
             steps.append(CheckV2Store(tuple(sorted(now.serving))))
     if goal < low:
         steps += _downgrade(now, goal)

@@ -1,5 +1,5 @@
 # activate.sh CONFIG REVISION CERTIFICATES BIN INSTALL DATA WAL USER GROUP
-# Makes a staged revision what the next (re)start uses. Prints `previous=REVISION`, empty at the first time.
+# Makes a staged revision what the next (re)start uses.
 config=$1 revision=$2 certificates=$3 bin=$4 install=$5 data=$6 wal=$7 user=$8 group=$9
 staged=$config/revisions/$revision
 (cd "$staged" && sha256sum -c --status SHA256SUMS) || { echo "revision $revision is not staged whole in $staged" >&2; exit 1; }
@@ -9,8 +9,6 @@ if [ ! -f "$version_dir/SHA256SUMS" ] || [ ! -x "$version_dir/etcd" ]; then
 	echo "the binaries in $version_dir are missing" >&2
 	exit 1
 fi
-previous=$(readlink "$config/current" 2>/dev/null || :)
-printf 'previous=%s\n' "${previous##*/}"
 for directory in "$data" ${wal:+"$wal"}; do
 	if [ ! -d "$directory" ]; then
 		make_directory "$directory"

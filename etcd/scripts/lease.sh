@@ -1,25 +1,38 @@
 # lease.sh acquire|release HOLDER SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`.
 # The time is the host's own uptime, so neither a clock step nor a powered-off operator's machine matters.
 action=$1 me=$2 seconds=$3
-mkdir -p /run/etcd-cluster
-exec 9>/run/etcd-cluster/lock
-flock -w 120 9 || { echo 'another run works on this host and did not finish within 120 s' >&2; exit 75; }
 lease=/run/etcd-cluster/lease
-now=$(cut -d. -f1 /proc/uptime)
-holder='' expires=0
-if [ -f "$lease" ]; then read -r holder expires <"$lease" || :; fi
-case $action in
-acquire)
-	if [ -n "$holder" ] && [ "$holder" != "$me" ] && [ "${expires:-0}" -gt "$now" ]; then
+mkdir -p /run/etcd-cluster
+# A step may take longer than the lease, so what only reads or renews it has a lock of its own and waits for no step.
+exec 8>/run/etcd-cluster/lease.lock
+exec 9>/run/etcd-cluster/lock
+look() {
+	holder='' expires=0
+	now=$(cut -d. -f1 /proc/uptime)
+	if [ -f "$lease" ]; then read -r holder expires <"$lease" || :; fi
+}
+runs() { [ -n "$holder" ] && [ "${expires:-0}" -gt "$now" ]; }
+answer() {
+	if runs && [ "$holder" != "$me" ]; then
 		echo "held $holder $((expires - now))"
-		exit 0
+	else
+		printf '%s %s\n' "$me" "$((now + seconds))" >"$lease.new"
+		mv "$lease.new" "$lease"
+		echo granted
 	fi
-	printf '%s %s\n' "$me" "$((now + seconds))" >"$lease.new"
-	mv "$lease.new" "$lease"
+}
+flock 8
+look
+if [ "$action" = release ]; then
+	[ "$holder" != "$me" ] || rm -f "$lease"
 	echo granted
-	;;
-release)
-	if [ "$holder" = "$me" ]; then rm -f "$lease"; fi
-	echo granted
-	;;
-esac
+	exit 0
+fi
+if ! runs; then
+	# The run that held it is gone, but a step of it may still be under way.
+	flock -u 8
+	flock -w 120 9 || { echo 'another run works on this host and did not finish within 120 s' >&2; exit 75; }
+	flock 8
+	look
+fi
+answer

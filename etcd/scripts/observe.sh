@@ -20,14 +20,19 @@ say_file owner "$config/owner"
 say_file attempt "$config/attempt"
 say_file born "$config/born"
 # A data directory that is about to move is where the active revision says, until it has moved.
-active() { sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$config/current/etcd.env" 2>/dev/null | head -n 1; }
-active_data=$(active ETCD_DATA_DIR)
-active_wal=$(active ETCD_WAL_DIR)
+setting() { sed -n "s/^$2=\"\(.*\)\"\$/\1/p" "$config/$1/etcd.env" 2>/dev/null | head -n 1; }
+active_data=$(setting current ETCD_DATA_DIR)
+active_wal=$(setting current ETCD_WAL_DIR)
 if [ -n "$active_data" ]; then
 	say active_data "$active_data"
 	say active_wal "$active_wal"
 	[ -n "$active_wal" ] || active_wal=$active_data/member/wal
 	if [ "$active_wal" != "$wal" ] && [ -n "$(ls -A "$active_wal" 2>/dev/null)" ]; then data=$active_data wal=$active_wal; fi
+fi
+if [ -L "$config/served" ]; then
+	say served "$(basename "$(readlink "$config/served")")"
+	say served_data "$(setting served ETCD_DATA_DIR)"
+	say served_wal "$(setting served ETCD_WAL_DIR)"
 fi
 say_file active_environment "$config/current/etcd.env"
 say_file active_unit "$config/current/etcd.service"

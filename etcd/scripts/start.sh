@@ -4,6 +4,8 @@ config=$1 verb=$2
 write_file "$config/bootstrap.env" 644
 [ -s "$config/bootstrap.env" ] || rm -f "$config/bootstrap.env"
 systemctl reset-failed etcd.service 2>/dev/null || :
+# A unit that waits for its automatic restart would only go on with that, and wait.sh counts it as one more failure.
+if [ "$(systemctl show -p SubState --value etcd.service)" = auto-restart ]; then verb=restart; fi
 # A start of what runs already makes no new invocation to wait for.
 case $verb:$(systemctl show -p ActiveState --value etcd.service) in
 start:active | start:activating) ;;

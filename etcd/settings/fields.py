@@ -148,11 +148,11 @@ ClusterName = Annotated[
         "It becomes part of resource names.",
     ),
 ]
-MemberId = Annotated[
+EtcdId = Annotated[
     str,
     matching(
         r"[0-9a-f]{1,16}",
-        "a member id as etcd prints it: up to 16 lower-case hexadecimal digits, in quotes",
+        "an id as etcd prints it: up to 16 lower-case hexadecimal digits, in quotes",
         "Without quotes YAML may read it as a number.",
     ),
 ]

@@ -65,6 +65,14 @@ class RunningChildren:
         for child in running:
             self.interrupt(child)
 
+    def end_all(self) -> None:
+        """Interrupt all that run and return when they have ended; those that outlast the grace time are killed."""
+        self.interrupt_all()
+        with self._lock:
+            running = list(self._running)
+        for child in running:
+            child.wait()
+
 
 def stream(child: Child) -> Iterator[tuple[str, bytes]]:
     """Yield what the child writes as ("stdout" or "stderr", data), in order of arrival, until both are closed."""

@@ -132,6 +132,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         found = [language_pb2.DependencyInfo(name=entry["name"], version=entry["version"]) for entry in listed]
         return language_pb2.GetProgramDependenciesResponse(dependencies=found)
 
+    def end(self) -> None:
+        """End all that this host has started; a program gets time to end by itself."""
+        self.plugins.kill_all()
+        self.programs.end_all()
+
     def Cancel(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         """Interrupt the programs that run; plugins get a Cancel of their own from the engine."""
         self.programs.interrupt_all()
@@ -214,4 +219,4 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    wait_for_end(cleanup=host.plugins.kill_all)
+    wait_for_end(cleanup=host.end)

@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -40,9 +41,9 @@ def _builder(subject: str, issuer: str, key: Key) -> x509.CertificateBuilder:
 class Authority:
     """A CA with one key."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, name: str, key: Key | None = None) -> None:
+        self.name = name
+        self._key = key or ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
         certificate = (
             _builder(name, name, self._key)
@@ -52,11 +53,21 @@ class Authority:
         )
         self.pair = Pair(certificate.public_bytes(Encoding.PEM).decode(), _pem(self._key))
 
+    def renewed(self) -> "Authority":
+        """Return the same CA with another certificate for its key."""
+        return Authority(self.name, self._key)
+
+    def write_key(self, path: Path) -> Path:
+        """Write the key to a file that only its owner reads, and return that file."""
+        path.touch(mode=0o600)
+        path.write_text(self.pair.private_key)
+        return path
+
     def leaf(self, name: str) -> Pair:
         """Return a client certificate that this CA signed."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(name, self._name, key)
+            _builder(name, self.name, key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(self._key, hashes.SHA256())
         )

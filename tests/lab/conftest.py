@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from harness import Stack
+from outside import Writer
 from xdist.scheduler import LoadScopeScheduling
 
 from lab import sweeping
@@ -17,11 +18,18 @@ from lab.hosts import Host, Lab
 # The tests of these modules share hosts, so one worker runs them in order; all others stand alone.
 TOGETHER = {
     "test_cluster_of_three.py",
+    "test_disturbed_roll.py",
     "test_drift.py",
+    "test_interrupted_roll.py",
+    "test_interrupted_scaling.py",
     "test_lab_hosts.py",
     "test_refusals.py",
+    "test_replacement.py",
+    "test_rotation.py",
     "test_setting_changes.py",
 }
+
+_STALL = "longest stall"
 
 _open_stacks: list[Stack] = []
 
@@ -123,6 +131,37 @@ def make_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def make_module_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """Makes a stack for all tests of a module."""
     yield from _make_stacks(site, tmp_path_factory)
+
+
+Measure = Callable[[str, Writer], float]
+
+
+@pytest.fixture
+def measure(record_property: Callable[[str, object], None]) -> Measure:
+    """Notes how long a writer stalled at most since the last time, for the summary at the end; returns it (s)."""
+
+    def note(what: str, writer: Writer) -> float:
+        stall = writer.take_stall()
+        record_property(_STALL, f"{stall:6.2f} s  {what} ({len(writer.written)} writes, {len(writer.failed)} failed)")
+        return stall
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the longest stalls that were measured."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    stalls = [
+        text
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, text in report.user_properties
+        if name == _STALL
+    ]
+    if stalls:
+        terminalreporter.section("longest stalls of a writer outside the hosts")
+        for text in stalls:
+            terminalreporter.line(str(text))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """A stack as its user works with it: real `pulumi` processes, a backend and a passphrase of its own."""
 
 import contextlib
+import copy
 import json
 import secrets
 import shutil
@@ -64,6 +65,11 @@ class Run:
         """All that it printed so far, on both outputs."""
         return self._log.read_text(errors="replace")
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the command itself has ended."""
+        return self._process.poll() is not None
+
     def wait(self, seconds: float) -> Completed:
         """Return how it ended; past the deadline everything of it is killed and the test fails."""
         try:
@@ -92,6 +98,16 @@ class Run:
         """Kill the engine alone; what it started lives on."""
         self._process.kill()
         self._process.wait(10)
+
+    def hold(self) -> None:
+        """Stop all its processes where they are, as closing the lid of a laptop does."""
+        for process in session_members(self._process.pid):
+            process.send(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let processes that were held run on."""
+        for process in session_members(self._process.pid):
+            process.send(signal.SIGCONT)
 
     def left(self) -> list[Identity]:
         """Return what of it still runs."""
@@ -134,6 +150,14 @@ class Stack:
         done = self.run("stack", "init", "--cwd", str(self.folder / "project"), "--no-select", config_file=False)
         assert done.returncode == 0, done.stdout
         self._salt: dict[str, Any] = yaml.safe_load(self.config_file.read_text())
+
+    def copied(self, folder: Path) -> "Stack":
+        """Return what another operator works with: a copy of the state, the settings and the passphrase."""
+        other = copy.copy(self)
+        other.folder, other.runs, other._outputs = folder, [], None
+        other.config, other.variables = copy.deepcopy(self.config), dict(self.variables)
+        shutil.copytree(self.folder, folder)
+        return other
 
     @property
     def config_file(self) -> Path:
@@ -268,6 +292,13 @@ class Stack:
 def main_pid(host: Host) -> int:
     """Return etcd's main PID on a host, 0 when it does not run."""
     return int(host.run("systemctl show -p MainPID --value etcd.service").stdout.strip() or 0)
+
+
+def started(host: Host) -> tuple[int, int]:
+    """Return when etcd was started and when it was ready, in µs of the clock that all hosts share."""
+    names = ("ExecMainStartTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+    first, ready = (int(host.run(f"systemctl show -p {name} --value etcd").stdout) for name in names)
+    return first, ready
 
 
 def untouched(host: Host) -> bool:

@@ -4,9 +4,11 @@ import base64
 import http.client
 import json
 import os
+import secrets
 import ssl
 import subprocess
 import tarfile
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -40,8 +42,7 @@ class Client:
     def __init__(self, stack: Stack, tools: Path, name: str = "admin") -> None:
         outputs = stack.outputs()
         self.endpoints: list[str] = outputs["endpoints"]
-        self.folder = stack.folder / f"client-{name}"
-        self.folder.mkdir(exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"client-{name}-", dir=stack.folder))
         self._program = etcdctl(tools)
         texts = {
             "ca.pem": outputs["ca_certificate"],
@@ -97,18 +98,34 @@ class Client:
 
 
 class Writer:
-    """Writes key after key over all endpoints for as long as the block runs; each is tried for `seconds`."""
+    """Writes key after key over all endpoints for as long as the block runs; each is tried for `seconds`.
 
-    def __init__(self, client: Client, seconds: float = 5) -> None:
-        self._urls = client.endpoints
-        self._tls = client.tls()
+    Each attempt is a connection of its own and has `attempt_seconds`: a follower forwards a write to the leader, which
+    drops it without an answer while it hands over (raft, stepLeader), so a client must not wait for long.
+    """
+
+    def __init__(self, client: Client, seconds: float = 5, attempt_seconds: float = 0.5) -> None:
         self._seconds = seconds
+        self._attempt_seconds = attempt_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write, daemon=True)
+        self._prefix = f"writer-{secrets.token_hex(4)}/"
+        self._turn = 0
+        self._last = 0.0
         self.written: list[str] = []
         self.failed: list[str] = []
+        self.refused: list[str] = []
+        """What either side said when it did not accept the other's certificate."""
+        self.longest_stall = 0.0
+        """The longest time between two acknowledgements, in seconds."""
+        self.follow(client)
+
+    def follow(self, client: Client) -> None:
+        """From now on, use this client's endpoints and certificate."""
+        self._target: tuple[list[str], ssl.SSLContext] = client.endpoints, client.tls()
 
     def __enter__(self) -> Self:
+        self._last = time.monotonic()
         self._thread.start()
         return self
 
@@ -117,30 +134,66 @@ class Writer:
         self._thread.join(self._seconds + 10)
         assert not self._thread.is_alive()
 
+    def take_stall(self) -> float:
+        """Return the longest stall, counting the one that may be under way, and begin to measure anew."""
+        longest = max(self.longest_stall, time.monotonic() - self._last)
+        self.longest_stall = 0.0
+        return longest
+
+    def verify(self, client: Client) -> None:
+        """Check that the cluster has every write that it acknowledged, and that it acknowledged some."""
+        assert self.written
+        found = client.json("get", self._prefix, "--prefix").get("kvs", [])
+        kept = {(base64.b64decode(each["key"]).decode(), base64.b64decode(each["value"]).decode()) for each in found}
+        lost = [key for key in self.written if (key, key) not in kept]
+        assert not lost, f"{len(lost)} of {len(self.written)} acknowledged writes are lost: {lost[:10]}"
+
+    def served_all(self, client: Client) -> None:
+        """Check that no write failed after its retries, no certificate was refused, and nothing is lost."""
+        assert self.failed == []
+        assert self.refused == []
+        self.verify(client)
+
     def _write(self) -> None:
         number = 0
         while not self._stop.is_set():
             number += 1
-            key = f"writer/{number}"
-            (self.written if self._put(key) else self.failed).append(key)
+            key = f"{self._prefix}{number}"
+            if self._put(key):
+                now = time.monotonic()
+                self.longest_stall = max(self.longest_stall, now - self._last)
+                self._last = now
+                self.written.append(key)
+            else:
+                self.failed.append(key)
             self._stop.wait(0.02)
 
     def _put(self, key: str) -> bool:
         end = time.monotonic() + self._seconds
         body = json.dumps({name: base64.b64encode(key.encode()).decode() for name in ("key", "value")})
         while time.monotonic() < end:
-            for url in self._urls:
-                place = urlsplit(url)
-                link = http.client.HTTPSConnection(place.hostname or "", place.port, timeout=2, context=self._tls)
-                try:
-                    link.request("POST", "/v3/kv/put", body)
-                    if link.getresponse().status == 200:
-                        return True
-                except OSError:
-                    continue
-                except http.client.HTTPException:
-                    continue
-                finally:
-                    link.close()
-            self._stop.wait(0.05)
+            for _ in range(len(self._target[0])):
+                if self._try(body):
+                    return True
+                self._turn += 1
+            time.sleep(0.05)
         return False
+
+    def _try(self, body: str) -> bool:
+        """Ask the endpoint whose turn it is; one that answers is asked again, as etcd's own client does."""
+        urls, context = self._target
+        place = urlsplit(urls[self._turn % len(urls)])
+        link = http.client.HTTPSConnection(
+            place.hostname or "", place.port, timeout=self._attempt_seconds, context=context
+        )
+        try:
+            link.request("POST", "/v3/kv/put", body)
+            return link.getresponse().status == 200
+        except ssl.SSLError as error:
+            if "CERTIFICATE" in str(error.reason) or "ALERT" in str(error.reason):
+                self.refused.append(f"{place.hostname}: {error}")
+            return False
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            link.close()

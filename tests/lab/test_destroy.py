@@ -1,5 +1,6 @@
 """What destroy removes and keeps, and how what it kept is used again."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,14 @@ def test_a_protected_cluster_is_not_destroyed_and_a_purged_one_leaves_no_trace(
     untouched = inventory(host)
     stack = make_stack([host], protect_cluster=True)
     stack.up()
-    before = stack.pids()
+    before, resources = stack.pids(), json.loads(stack.export())["deployment"]["resources"]
     done = stack.run("destroy", "--yes", "--skip-preview", seconds=120)
     assert done.returncode != 0
     assert "protect" in done.stdout
     assert stack.pids() == before
+    assert [each["urn"] for each in json.loads(stack.export())["deployment"]["resources"]] == [
+        each["urn"] for each in resources
+    ]
     stack.config |= {"protect_cluster": False, "purge_data_on_destroy": True}
     stack.up()
     assert stack.pids() == before

@@ -5,8 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from google.protobuf import struct_pb2
-from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, config, deploy, marked
+from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, config, deploy, open_text
 
 from plugin.archive import Archive
 from plugin.host import Host
@@ -179,9 +178,25 @@ def test_the_health_check_waits_for_the_rollout_and_runs_again_after_its_steps()
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_the_rollout_is_protected_unless_the_settings_say_otherwise(protect: bool) -> None:
+def test_the_rollout_and_what_goes_first_are_protected_unless_the_settings_say_otherwise(protect: bool) -> None:
     deployment = deploy(config(protect_cluster=protect))
-    assert {each.name for each in deployment.resources if each.protect} == ({"etcd-rollout"} if protect else set())
+    protected = {each.name for each in deployment.resources if each.protect}
+    assert protected == ({"etcd-health", "etcd-rollout"} if protect else set())
+
+
+def test_a_destroy_begins_with_the_health_check_which_is_protected() -> None:
+    deployment = three()
+    urns = {each.urn: each for each in deployment.resources}
+    before, waiting = set[str](), [deployment.one("etcd-health").urn]
+    while waiting:
+        urn = waiting.pop()
+        if urn not in before:
+            before.add(urn)
+            waiting += urns[urn].dependencies
+    # The engine removes children before their component, and providers last of all.
+    parents = {each.parent for each in deployment.resources}
+    free = {each.name for urn, each in urns.items() if urn not in before | parents and "providers" not in each.type}
+    assert free == set()
 
 
 # certificates
@@ -357,34 +372,6 @@ def test_a_bastion_is_the_way_of_every_connection() -> None:
 
 
 # secrets
-
-
-def open_text(deployment: Deployment) -> str:
-    """Return everything that would stand in the state unencrypted."""
-    everything: list[str] = []
-
-    def walk(value: struct_pb2.Value) -> None:
-        if marked(value):
-            return
-        kind = value.WhichOneof("kind")
-        if kind == "struct_value":
-            for key, inner in value.struct_value.fields.items():
-                everything.append(key)
-                walk(inner)
-        elif kind == "list_value":
-            for inner in value.list_value.values:
-                walk(inner)
-        elif kind == "string_value":
-            everything.append(value.string_value)
-
-    for struct in (
-        *(each.raw for each in deployment.resources),
-        *deployment.component_outputs.values(),
-        deployment.raw_outputs,
-    ):
-        for value in struct.fields.values():
-            walk(value)
-    return "\n".join(everything)
 
 
 def test_no_key_stands_open_in_the_state() -> None:

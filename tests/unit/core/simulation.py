@@ -352,7 +352,17 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
             failed = failed or f"{name} stays sick"
     if not failed and not seen_serving(world.settled(), wish):
         failed = "no quorum came up"
+        if not wish.refused and seen_serving(_with_all_started(world, wish), wish):
+            raise Harm(f"{step}: no quorum, but others that answer have the votes for it")
     return Done(worlds, failed)
+
+
+def _with_all_started(world: World, wish: Wish) -> World:
+    for place in wish.nodes.values():
+        host = world.host(place)
+        if host.powered and host.reachable and host.data in world.listed:
+            world = world.with_host(place, runs=host.active)
+    return world
 
 
 def _switch(world: World, step: planning.SwitchCertificates, wish: Wish) -> Done:
@@ -451,7 +461,8 @@ def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: b
     wanted = wish.places.values()
     if entry.learner:
         return
-    if alive and (entry.place in wanted or entry.name in wish.places):
+    given_up = entry.place not in wanted and (entry.name, entry.id) in wish.confirmed
+    if alive and not given_up and (entry.place in wanted or entry.name in wish.places):
         raise Harm(f"{step}: a healthy member of a node that is wanted")
     if alive and any(world.entry_at(place) is None for place in wanted):
         raise Harm(f"{step}: before the members that are missing were added")
@@ -459,8 +470,9 @@ def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: b
         raise Harm(f"{step}: while the version changes")
     if entry.place in wanted and entry.started and (entry.name, entry.id) not in wish.confirmed:
         raise Harm(f"{step}: nobody confirmed that its data is lost")
-    if entry.name in wish.places and entry.started:
-        names = {each.name for each in world.voters if each.started and each.name in wish.places}
+    if entry.name in wish.places and entry.started and not (alive and given_up):
+        gone = [each for each in world.voters if each.started and not world.runner(each.id)]
+        names = {each.name for each in gone if each.name in wish.places}
         hosts = [world.host(wish.places[name]) for name in names]
         if sum(host.powered and host.reachable and not host.data for host in hosts) > 1:
             raise Harm(f"{step}: several are replaced at once")
@@ -549,6 +561,13 @@ def _promote(world: World, step: planning.Promote, wish: Wish) -> Done:
     return Done([world._replace(members=members)])
 
 
+def _disarm(world: World, step: planning.DisarmAlarms, wish: Wish) -> Done:
+    _needs_quorum(world, step)
+    if world.alarm and world.alarm[0] in world.listed:
+        raise Harm(f"{step}: the alarm of a member")
+    return Done([world._replace(alarm=None)])
+
+
 def _look(world: World, step: Step, wish: Wish) -> Done:
     _needs_quorum(world, step)
     return Done([world])
@@ -576,6 +595,7 @@ _ACTIONS: dict[type, Callable[..., Done]] = {
     planning.Restart: _restart,
     planning.RemoveMember: _remove,
     planning.Retire: _retire,
+    planning.DisarmAlarms: _disarm,
     planning.UpdatePeerUrl: _update_url,
     planning.AddLearner: _add,
     planning.StartJoin: _join,

@@ -14,7 +14,7 @@ from etcd.convergence import Outcome, Run, converge
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
-from etcd.planning import Refusal, Restart, StartExisting, StartNew, Step, Target
+from etcd.planning import RecordBirth, Refusal, Restart, StartExisting, StartNew, Step, Target
 from etcd.ssh import Address
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
@@ -91,6 +91,15 @@ def test_members_restart_one_by_one_with_time_to_settle_between(monkeypatch: pyt
     run(cluster, target(), monkeypatch)
     assert cluster.steps == [Restart("b", False), Restart("c", False), Restart("a", True)]
     assert cluster.pauses == [convergence.SETTLE_SECONDS] * 2, "none after the last"
+
+
+def test_a_step_between_does_not_take_the_time_to_settle_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest = {"a": STALE["a"], "b": serving("b")}
+    unrecorded = {**rest, "c": serving("c", born=None)}
+    cluster = Cluster({**rest, "c": stopped("c")}, unrecorded, {**rest, "c": serving("c")}, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert cluster.steps == [StartExisting(("c",)), RecordBirth(("c",)), Restart("a", True)]
+    assert cluster.pauses == [convergence.SETTLE_SECONDS]
 
 
 def test_a_cancel_ends_after_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,20 @@ class Host:
         return Result(0, f"{self.answer(arguments[0])}\n", "")
 
 
+class Hanging(Host):
+    """A host that answers only while it is `awake`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awake = asyncio.Event()
+        self.awake.set()
+
+    async def run(self, _script: str, *arguments: str, **_: Any) -> Result:
+        """Answer, or hang."""
+        await self.awake.wait()
+        return await super().run(_script, *arguments)
+
+
 def unreachable(_action: str) -> str:
     raise Unreachable(Problem("a", "off", "Turn it on"))
 
@@ -77,6 +91,18 @@ def test_a_majority_is_enough_though_another_run_lingers_on_one_host() -> None:
     asyncio.run(hold({"a": Host(), "b": Host(), "c": Host(taken)}, 3))
 
 
+def test_a_host_that_a_killed_run_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RETRY_SECONDS", 0)
+    answers = iter(["held run-killed 2", "held run-killed 1"])
+    late = Host(lambda action: next(answers, "granted") if action == "acquire" else "granted")
+
+    async def granted() -> int:
+        async with held({"a": Host(), "b": Host(), "c": late}, 3, "run-1", 60):  # type: ignore[dict-item]
+            return len(late.asked)
+
+    assert asyncio.run(granted()) == 3, "no step may meet a host that would refuse it"
+
+
 def test_a_lease_is_given_back_after_a_failure_too() -> None:
     host = Host()
 
@@ -87,6 +113,23 @@ def test_a_lease_is_given_back_after_a_failure_too() -> None:
     with pytest.raises(ClusterError, match="it failed"):
         asyncio.run(fail())
     assert host.asked[-1][0] == "release"
+
+
+def test_a_host_that_hangs_does_not_cost_a_majority_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RENEW_SECONDS", 0.02)
+    hanging = Hanging()
+    hosts = {"a": Host(), "b": Host(), "c": hanging}
+
+    async def renewed() -> None:
+        async with held(hosts, 3, "run-1", 0) as one:  # type: ignore[arg-type]
+            hanging.awake.clear()
+            granted = one.granted_at
+            while one.granted_at == granted:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            hanging.awake.set()
+            one.check()
+
+    asyncio.run(asyncio.wait_for(renewed(), 10))
 
 
 def test_a_run_that_lost_its_lease_is_told_at_its_next_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from etcd.planning import (
     AddLearner,
     CancelDowngrade,
     CheckV2Store,
+    DisarmAlarms,
     EnableDowngrade,
     Promote,
     Refusal,
@@ -82,8 +83,9 @@ def test_no_snapshot_is_saved_once_a_member_runs_the_new_version() -> None:
     assert steps(seen, at("3.6.16"))[0] == Restart("c", False)
 
 
-def test_before_3_6_the_data_of_every_member_is_checked() -> None:
-    due = steps(all_run("3.5.33"), at("3.6.16"))
+@pytest.mark.parametrize(("old", "new"), [("3.5.33", "3.6.16"), ("3.6.16", "3.7.3")])
+def test_before_a_version_that_cannot_read_all_of_3_5_every_member_is_checked(old: str, new: str) -> None:
+    due = steps(all_run(old), at(new))
     assert due[:2] == [CheckV2Store(("a", "b", "c")), SaveSnapshot("a")]
 
 
@@ -150,11 +152,10 @@ def test_a_downgrade_that_has_come_to_its_end_is_left_alone() -> None:
     assert steps(seen, at("3.6.16")) == []
 
 
-@pytest.mark.parametrize("kind", ["NOSPACE", "CORRUPT"])
-def test_no_version_changes_while_an_alarm_is_raised(kind: str) -> None:
-    alarms = (("1", kind),)
+def test_no_version_changes_while_an_alarm_is_raised() -> None:
+    alarms = ((member_id("a"), "NOSPACE"),)
     seen: Seen = {name: run_by("3.6.14", name, alarms=alarms) for name in "abc"}
-    assert f"the alarm {kind} is raised, so the version stays" in refused(seen, at("3.6.16"))
+    assert "the alarm NOSPACE is raised, so the version stays" in refused(seen, at("3.6.16"))
 
 
 def test_the_version_and_the_members_do_not_change_together() -> None:
@@ -413,3 +414,36 @@ def test_a_corrupt_member_stops_everything_but_its_own_removal() -> None:
 def test_a_stopped_member_starts_before_anything_restarts() -> None:
     due = steps({**ALL_SERVE, "c": stopped("c")}, target(revision="r2"))
     assert due[0] == StartExisting(("c",))
+
+
+def given_up(name: str) -> tuple[Seen, Target]:
+    """Return a cluster of three in which `name` has a new, empty host, and what is wanted with the old id named."""
+    old = {each: serving(each) for each in "abc"}
+    target = at("3.6.16")
+    moved = replace(target.members[name].member, address="192.0.2.99")
+    wanted = TargetMember(moved, "r2", "c1", replaces=member_id(name))
+    seen: Seen = {**old, name: HostFacts(machine="x86_64")}
+    return seen, replace(target, members={**target.members, name: wanted})
+
+
+def test_a_healthy_member_that_is_given_up_leaves_after_the_new_one_votes() -> None:
+    seen, wanted = given_up("b")
+    taken = steps(seen, wanted, frozenset({member_id("b")}))
+    kinds = [type(step) for step in taken if not isinstance(step, Restart)]
+    assert kinds == [AddLearner, StartJoin, Promote, RemoveMember]
+    assert taken[3] == RemoveMember(member_id("b"), "b", None)
+
+
+def test_a_healthy_member_whose_id_is_not_named_stays_and_the_id_is_told() -> None:
+    seen, wanted = given_up("b")
+    unnamed = replace(wanted.members["b"], replaces=None)
+    words = refused(seen, replace(wanted, members={**wanted.members, "b": unnamed}), frozenset({member_id("b")}))
+    assert f'nodes.b.replaces: "{member_id("b")}"' in words
+
+
+def test_alarms_are_disarmed_once_all_are_of_removed_members() -> None:
+    gone, here = ("77", "CORRUPT"), (member_id("a"), "NOSPACE")
+    alarmed: Seen = {name: run_by("3.6.16", name, alarms=(gone,)) for name in "abc"}
+    assert steps(alarmed, at("3.6.16"))[0] == DisarmAlarms((gone,))
+    both: Seen = {name: run_by("3.6.16", name, alarms=(gone, here)) for name in "abc"}
+    assert not any(isinstance(step, DisarmAlarms) for step in steps(both, at("3.6.16")))

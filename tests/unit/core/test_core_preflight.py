@@ -70,8 +70,8 @@ def test_a_host_of_another_cluster_is_refused(owner: str | None) -> None:
     assert problems(seen, owner=owner) == [
         (
             "a: it belongs to another cluster: stack org/project/prod, node x (stamp in /etc/etcd/owner). "
-            "Destroy that stack first, or give this node another host; if that stack is this one and its state was "
-            "lost, see docs/certificates.md."
+            "Destroy that stack first, wipe the host, or give this node another one; if that stack is this one and "
+            "its state was lost, see docs/state.md."
         )
     ]
 

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import pytest
-from host_namespace import Namespace, host_namespace
+from host_namespace import Namespace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,34 +19,7 @@ from etcd.planning import Attempt
 
 FOLDER = Path(scripts.__file__).parent / "scripts"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.sh"))
-GUARDED = ("announce", "activate", "born", "certificates", "halt", "start")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
-    with host_namespace(tmp_path_factory.mktemp("namespace")) as made:
-        if made is None:
-            pytest.skip("this account cannot make a mount namespace (root can)")
-        yield made
-
-
-@pytest.fixture
-def host(shared: Namespace) -> Namespace:
-    """Return a host that was just booted: nothing in /run, up for 1000 s."""
-    shared.out("rm -rf /run/etcd-cluster /etc/systemd/system/*")
-    shared.set_uptime(1000)
-    shared.answer("")
-    (shared.folder / "called").unlink(missing_ok=True)
-    return shared
-
-
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    """Return a configuration directory as claim.sh leaves it."""
-    folder = tmp_path / "etc"
-    for name in ("revisions", "certificates"):
-        (folder / name).mkdir(parents=True)
-    return folder
+GUARDED = ("announce", "activate", "born", "certificates", "halt", "served", "start")
 
 
 def archive(**files: str) -> bytes:
@@ -159,27 +133,46 @@ def test_every_script_that_changes_a_member_can_be_guarded(host: Namespace, name
     assert done.returncode == 75 and not host.called
 
 
-def test_a_lease_waits_for_the_step_of_another_run(host: Namespace) -> None:
-    lease(host, "acquire", "run-1")
+@contextmanager
+def step_under_way(host: Namespace, holder: str) -> Iterator[None]:
+    """Have a guarded step of a run under way on the host."""
     text = scripts.guarded("halt").partition("# halt.sh")[0]
-    command = [
-        "nsenter",
-        f"--mount=/proc/{host.pid}/ns/mnt",
-        "sh",
-        "-euc",
-        f"{text}\necho ready\nread -r _",
-        "sh",
-        "run-1",
-    ]
+    shell = ["sh", "-euc", f"{text}\necho ready\nread -r _", "sh", holder]
+    command = ["nsenter", f"--mount=/proc/{host.pid}/ns/mnt", *shell]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as step:
         assert step.stdin is not None and step.stdout is not None
         assert step.stdout.readline() == b"ready\n"
-        blocked = host.run("flock -n /run/etcd-cluster/lock true")
-        assert blocked.returncode == 1, "a running step holds the host's lock"
-        step.stdin.write(b"\n")
-        step.stdin.close()
-        assert step.wait(10) == 0
-    assert lease(host, "acquire", "run-1") == "granted"
+        try:
+            yield
+        finally:
+            step.stdin.write(b"\n")
+            step.stdin.close()
+            assert step.wait(10) == 0
+
+
+def test_a_running_step_holds_the_hosts_lock(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    with step_under_way(host, "run-1"):
+        assert host.run("flock -n /run/etcd-cluster/lock true").returncode == 1
+    assert host.run("flock -n /run/etcd-cluster/lock true").returncode == 0
+
+
+def test_a_step_that_takes_longer_than_the_lease_does_not_keep_it_from_being_renewed(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    with step_under_way(host, "run-1"):
+        host.set_uptime(1040)
+        assert host.out('timeout 5 sh -euc "$1" sh acquire run-1 45', scripts.script("lease")) == "granted"
+        host.set_uptime(1060)
+        assert lease(host, "acquire", "run-2") == "held run-1 25"
+
+
+def test_a_takeover_waits_for_the_step_that_a_gone_run_left(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    text = 'timeout 1 sh -euc "$1" sh acquire run-2 45'
+    with step_under_way(host, "run-1"):
+        host.set_uptime(1045)
+        assert host.run(text, scripts.script("lease")).returncode == 124
+    assert host.out(text, scripts.script("lease")) == "granted"
 
 
 # staging
@@ -410,6 +403,12 @@ def test_an_ordinary_start_has_no_bootstrap_environment(host: Namespace, config:
     assert host.called[-1] == "restart --no-block etcd.service"
 
 
+def test_a_unit_that_waits_for_its_automatic_restart_is_restarted_at_once(host: Namespace, config: Path) -> None:
+    host.answer("auto-restart")
+    host.out(scripts.script("start"), str(config), "start")
+    assert host.called[-1] == "restart --no-block etcd.service", "a start would count as one more failed attempt"
+
+
 # activation
 
 
@@ -428,7 +427,7 @@ def staged(host: Namespace, config: Path, tmp_path: Path, release: Path) -> list
 def test_an_activated_revision_is_what_the_next_start_uses(
     host: Namespace, config: Path, staged: list[str], tmp_path: Path
 ) -> None:
-    assert host.out(scripts.script("activate"), *staged) == "previous="
+    host.out(scripts.script("activate"), *staged)
     assert (config / "etcd.env").read_text() == "A=1\n"
     assert (config / "certificates" / "current" / "server.pem").read_text() == "leaf\n"
     assert (tmp_path / "bin" / "etcd").readlink() == tmp_path / "opt" / "v3.6.16" / "etcd"
@@ -437,9 +436,13 @@ def test_an_activated_revision_is_what_the_next_start_uses(
     assert host.called == ["is-enabled --quiet etcd.service", "daemon-reload"], "the stub says that it is enabled"
 
 
-def test_the_revision_before_is_told_so_that_it_can_come_back(host: Namespace, staged: list[str]) -> None:
+def test_the_revision_that_served_is_remembered_beside_the_active_one(
+    host: Namespace, config: Path, staged: list[str]
+) -> None:
     host.out(scripts.script("activate"), *staged)
-    assert host.out(scripts.script("activate"), staged[0], "r2", *staged[2:]) == "previous=r1"
+    host.out(scripts.script("served"), str(config), "r1")
+    host.out(scripts.script("activate"), staged[0], "r2", *staged[2:])
+    assert [(config / link).readlink().name for link in ("served", "current")] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize("path", ["etc/revisions/r1/etcd.env", "etc/revisions/r1/version"])
@@ -496,6 +499,7 @@ def test_a_removal_takes_what_was_made_and_keeps_the_data(
     (config / "owner").write_text("cluster=c\nhost=mine\n")
     (config / "made").write_text(f"directory {config}\n")
     host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("served"), str(config), "r1")
     (tmp_path / "data" / "member").mkdir()
     (tmp_path / "bin" / "kubectl").write_text("somebody else's")
     bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]

@@ -78,6 +78,15 @@ def _gone(world: World, wish: Wish) -> int:
     )
 
 
+def _old_answers(world: World, wish: Wish, name: str) -> bool:
+    given_up = any((entry.name, entry.id) in wish.confirmed for entry in world.members if entry.name == name)
+    return world.entry_at(wish.places[name]) is None and not given_up
+
+
+def _alarmed(world: World) -> bool:
+    return world.alarm is not None and world.alarm[0] in world.listed
+
+
 Reason = Callable[[World, Wish, str], bool]
 REASONS: tuple[tuple[str, str, Reason], ...] = (
     ("data lost and not confirmed", "its disk has no data", _lost),
@@ -87,13 +96,13 @@ REASONS: tuple[tuple[str, str, Reason], ...] = (
     ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.live_voters() - 1 < quorum(len(w.voters) - 1)),
     ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick),
     ("a member's data is corrupt", "its data is corrupt", lambda w, s, n: bool(w.alarm and w.alarm[1] == "CORRUPT")),
-    ("an alarm is raised", "so no member can be added", lambda w, s, n: bool(w.alarm) and _members_differ(w, s)),
-    ("an alarm is raised", "so the version stays", lambda w, s, n: bool(w.alarm) and _version_differs(w, s)),
+    ("an alarm is raised", "so no member can be added", lambda w, s, n: _alarmed(w) and _members_differ(w, s)),
+    ("an alarm is raised", "so the version stays", lambda w, s, n: _alarmed(w) and _version_differs(w, s)),
     ("several members are gone", "is gone, and so is another", lambda w, s, n: _gone(w, s) > 1),
     ("versions and members change at once", "together with the members", lambda w, s, n: _version_differs(w, s) and (_members_differ(w, s) or s.known != frozenset(s.places))),
     ("versions and members change at once", "it cannot join with", lambda w, s, n: _version_differs(w, s)),
     ("a disk of another member", "its disk holds the data of another member", _other_data),
-    ("the old member still answers", "the old member", lambda w, s, n: w.entry_at(s.places[n]) is None),
+    ("the old member still answers", "the old member", _old_answers),
 )  # fmt: skip
 
 
@@ -200,6 +209,8 @@ def refuse_undesired(world: World, wish: Wish) -> None:
     """Where the planner has nothing to do, everything must be as wanted, but for hosts that are down."""
     if {entry.place for entry in world.members} != set(wish.places.values()):
         raise Harm("nothing to do, but the members differ")
+    if world.alarm and world.alarm[0] not in world.listed:
+        raise Harm("nothing to do, but the alarm of a removed member holds the cluster up")
     for name, place in wish.places.items():
         host, entry = world.host(place), world.entry_at(place)
         if entry is None or entry.learner or not entry.started:
@@ -241,8 +252,9 @@ def told(world: World, wish: Wish) -> str:
 
 # healthy, stale, wrong version, powered off, unreachable but serving, stopped, stopped and stale, wiped,
 # wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
-# a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive
-VOTERS = "HSVDATtWwGBCKkOMRr"
+# a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive,
+# and that confirmed
+VOTERS = "HSVDATtWwGBCKkOMRrs"
 # learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
 # powered off learner
 LEARNERS = "LlQUuXd"
@@ -287,8 +299,8 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(sick=True)
             case "k":
                 host = host._replace(runs="r0", active="r0", sick=True)
-            case "M" | "R" | "r":
-                old = host if kind == "r" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
+            case "M" | "R" | "r" | "s":
+                old = host if kind in "rs" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
                 hosts.append(old)
                 places[name] = str(number + 11)
                 host = Host(places[name], id_ if kind == "M" else "", active="", born=kind == "M")
@@ -301,7 +313,7 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
             case "u":
                 host = Host(place, f"x{place}")
                 entry = entry._replace(started=False)
-        if kind == "w":
+        if kind in "ws":
             confirmed.add((name, id_))
         hosts.append(host)
         if kind != "G":
@@ -368,6 +380,7 @@ def walk_all(
             if alarms:
                 first = next((entry.id for entry in world.voters), "")
                 worlds += [world._replace(alarm=(first, kind)) for kind in ("NOSPACE", "CORRUPT")]
+                worlds.append(world._replace(alarm=("e0", "CORRUPT")))
             for want, leaving in wishes(kinds, places):
                 for old in versions if "V" in kinds else versions[:1]:
                     refusals = (False, True) if set(kinds) & set("StT") else (False,)

@@ -316,6 +316,7 @@ ROLLOUT: dict[str, Any] = {
         "shutdown": 90,
     },
     "replaces": {},
+    "restored_cluster_id": None,
     "snapshots": {"before_upgrade": True, "dir": "/var/backups/etcd", "keep": 3, "reserve_megabytes": 64},
     "token": None,
     "abandon_unreachable": False,
@@ -352,6 +353,19 @@ def test_a_birth_is_told_in_the_outputs(hosts: Hosts, converged: list[Any]) -> N
 def test_an_update_remembers_the_cluster_and_counts_on(hosts: Hosts, converged: list[Any]) -> None:
     outputs = asyncio.run(Rollout(hosts).update("urn", ROLLED, ROLLOUT))
     assert converged[0].cluster_id == "beef" and outputs["steps"] == 5
+
+
+def test_a_restored_cluster_is_the_one_that_counts(hosts: Hosts, converged: list[Any]) -> None:
+    asyncio.run(Rollout(hosts).update("urn", ROLLED, {**ROLLOUT, "restored_cluster_id": "cafe"}))
+    assert converged[0].cluster_id == "cafe"
+
+
+def test_hosts_are_abandoned_without_asking_them(hosts: Hosts, converged: list[Any]) -> None:
+    abandoning = {**ROLLOUT, "abandon_unreachable": True}
+    outputs = asyncio.run(Rollout(hosts).update("urn", ROLLED, abandoning))
+    assert converged == [] and outputs == {**ROLLED, "abandon_unreachable": True}
+    asyncio.run(Rollout(hosts).update("urn", {**ROLLED, "running": {}}, abandoning))
+    assert len(converged) == 1
 
 
 def test_a_member_that_uses_something_else_is_a_difference(hosts: Hosts) -> None:
@@ -408,6 +422,7 @@ PREFLIGHT: dict[str, Any] = {
     "connections": {"a": CONNECTION},
     "members": {"a": MEMBER.inputs()},
     "replaces": {},
+    "restored_cluster_id": None,
     "authorities": {
         purpose: {"issuer": "generation 1", "trusts": ["generation 1"], "texts": []} for purpose in ("client", "peer")
     },

@@ -219,26 +219,70 @@ def test_a_plugin_dies_with_its_call(host: Host, tmp_path: Path) -> None:
     wait_for(lambda: not alive(process))
 
 
-def test_host_and_plugin_end_when_the_engine_is_killed(tmp_path: Path) -> None:
-    home = provider(tmp_path, "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+@contextmanager
+def killable_engine(
+    command: list[str], folder: Path, **variables: str
+) -> Iterator[tuple[subprocess.Popen[bytes], int, int]]:
+    """Start a stand-in from a process that can be killed as the engine can be; yield that, the stand-in, its port."""
     code = """
-import json, os, subprocess, sys
+import json, subprocess, sys
 process = subprocess.Popen(json.loads(sys.argv[1]), stdout=subprocess.PIPE)
 print(process.pid, int(process.stdout.readline()), flush=True)
 sys.stdin.read()
 """
-    command = [sys.executable, "-c", code, json.dumps([*standin("language_python"), "127.0.0.1:1"])]
-    engine = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    words = [sys.executable, "-c", code, json.dumps(command)]
+    environment = os.environ | variables
+    engine = subprocess.Popen(words, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert engine.stdin is not None and engine.stdout is not None
-    host_process, port = map(int, engine.stdout.readline().split())
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    pid, port = map(int, engine.stdout.readline().split())
+    try:
+        yield engine, pid, port
+    finally:
+        engine.kill()
+        engine.wait()
+        engine.stdin.close()
+        engine.stdout.close()
+
+
+def test_host_and_plugin_end_when_the_engine_is_killed(tmp_path: Path) -> None:
+    home = provider(tmp_path, "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    with (
+        killable_engine([*standin("language_python"), "127.0.0.1:1"], tmp_path) as (engine, host_process, port),
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
         call = language_pb2_grpc.LanguageRuntimeStub(channel).RunPlugin(plugin_request(tmp_path, home), timeout=30)
         plugin_process = int(next(call).stdout)
         engine.kill()
-        engine.wait()
         wait_for(lambda: not alive(host_process) and not alive(plugin_process))
-    engine.stdin.close()
-    engine.stdout.close()
+
+
+def test_a_program_that_ignores_its_interruption_ends_when_the_engine_is_killed(host: Host, tmp_path: Path) -> None:
+    text = (
+        "import os, signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "with open('pid.new', 'w') as file:\n    file.write(str(os.getpid()))\n"
+        "os.rename('pid.new', 'pid')\ntime.sleep(60)\n"
+    )
+    home = program(tmp_path, text)
+    with (
+        killable_engine([*standin("language_python"), host.address], tmp_path) as (engine, host_process, port),
+        grpc.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        call = language_pb2_grpc.LanguageRuntimeStub(channel).Run.future(host.request(home), timeout=30)
+        wait_for((home / "pid").exists)
+        program_process = int((home / "pid").read_text())
+        engine.kill()
+        wait_for(lambda: not alive(host_process) and not alive(program_process))
+        assert call.done()
+
+
+def test_the_dynamic_provider_ends_when_the_engine_is_killed(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(VIRTUALENV)
+    launcher = Path(__file__).parents[3] / "lab" / "standins" / "pulumi-resource-pulumi-python"
+    command = [str(launcher), "127.0.0.1:1"]
+    with killable_engine(command, tmp_path, PULUMI_RUNTIME_VIRTUALENV=".venv") as (engine, provider_process, _):
+        assert alive(provider_process)
+        engine.kill()
+        wait_for(lambda: not alive(provider_process))
 
 
 def test_a_folder_without_a_main_module_is_no_plugin(host: Host, tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""A member that does not come up goes back to the revision that it served with, after an interruption too."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from core_samples import serving, stopped, target
+
+from etcd import scripts
+from etcd.errors import ClusterError
+from etcd.execution import Deadlines, Hands, execute, hands
+from etcd.lease import Lease
+from etcd.observation import HostFacts
+from etcd.planning import Restart, StartExisting, Step
+from etcd.ssh import Result
+
+DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
+_NAMES = {scripts.guarded(name): name for name in ("activate", "relocate", "served", "start")}
+_NAMES[scripts.script("wait")] = "wait"
+
+
+class Host:
+    """A member's host; a member on one of the `bad` revisions ends at its start."""
+
+    def __init__(self, *bad: str) -> None:
+        self.bad = bad
+        self.current = ""
+        self.served = ""
+        self.moves: list[tuple[str, ...]] = []
+        self.started: list[str] = []
+
+    async def run(self, script: str, *arguments: str, check: bool = True, **_: Any) -> Result:
+        """Do what the script does, as far as it matters here."""
+        name = _NAMES[script]
+        if name == "activate":
+            self.current = arguments[2]
+        elif name == "served":
+            self.served = arguments[2]
+        elif name == "relocate":
+            self.moves.append(arguments[2:6])
+        elif name == "start":
+            self.started.append(self.current)
+        elif self.current in self.bad:
+            return Result(3, f"listen tcp: no such address on {self.current}\n", "")
+        return Result(0, "", "")
+
+
+def take(step: Step, hosts: Mapping[str, Host], facts: Mapping[str, HostFacts], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Take a step towards revision r1 and return what it said when it failed, else nothing."""
+
+    async def observe(*_: Any) -> HostFacts:
+        return serving("a")
+
+    async def say(_: str) -> None:
+        """Nobody listens."""
+
+    async def run() -> None:
+        lease = Lease("run-1", asyncio.get_running_loop().time())
+        await execute(Hands(hosts, target(), lease, DEADLINES, None, say, None, facts), step)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hands, "observe", observe)
+    try:
+        asyncio.run(run())
+    except ClusterError as error:
+        return str(error)
+    return ""
+
+
+def stale(name: str, **changes: Any) -> HostFacts:
+    """Return a member that serves on r0."""
+    dirs = {"active_data": "/var/lib/etcd", "active_revision": "r0", "running_revision": "r0"}
+    return serving(name, **{**dirs, **changes})
+
+
+RESTARTED = {"a": stale("a"), "b": stale("b"), "c": stale("c")}
+
+
+def test_a_restart_that_comes_up_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    assert take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch) == ""
+    assert (host.started, host.served) == (["r1"], "r1")
+
+
+def test_a_revision_that_etcd_refuses_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r1")
+    said = take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch)
+    assert (host.started, host.served) == (["r1", "r0"], "r0")
+    assert "no such address on r1" in said
+    assert "b: it runs on its former settings again" in said
+
+
+def test_it_is_taken_back_where_a_run_was_interrupted_after_the_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r1")
+    facts = {**RESTARTED, "b": stale("b", active_revision="r1", served_revision="r0", served_data="/var/lib/etcd")}
+    said = take(Restart("b", False), {"b": host}, facts, monkeypatch)
+    assert host.started == ["r1", "r0"]
+    assert "it runs on its former settings again" in said
+
+
+def interrupted(served: str) -> dict[str, HostFacts]:
+    """Return a cluster whose member b is stopped on r1; the host remembers what it served with."""
+    b = stopped("b", active_revision="r1", active_data="/var/lib/etcd", served_revision=served, served_data="/old/data")
+    return {**RESTARTED, "b": b}
+
+
+def test_it_is_taken_back_where_a_run_was_interrupted_after_the_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r1")
+    said = take(StartExisting(("b",)), {"b": host}, interrupted("r0"), monkeypatch)
+    assert host.started == ["r1", "r0"]
+    assert "no such address on r1" in said
+    assert "it runs on its former settings again" in said
+    assert host.moves == [("/var/lib/etcd", "", "/old/data", "")], "back to where the former settings look for it"
+
+
+@pytest.mark.parametrize("served", ["", "r1"])
+def test_a_member_that_has_no_other_revision_to_go_back_to_stays(served: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r1")
+    said = take(StartExisting(("b",)), {"b": host}, interrupted(served), monkeypatch)
+    assert host.started == ["r1"]
+    assert "former settings" not in said
+
+
+def test_a_stopped_member_that_comes_up_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    assert take(StartExisting(("b",)), {"b": host}, interrupted("r0"), monkeypatch) == ""
+    assert (host.started, host.served) == (["r1"], "r1")
+
+
+def test_a_way_back_that_fails_too_tells_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = take(Restart("b", False), {"b": Host("r0", "r1")}, RESTARTED, monkeypatch)
+    assert "no such address on r1" in said
+    assert "no such address on r0" in said
+    assert "former settings again" not in said
+
+
+def test_all_members_of_a_stopped_cluster_go_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = {
+        name: stopped(name, active_revision="r1", active_data="/d", served_revision="r0", served_data="/d")
+        for name in "abc"
+    }
+    hosts = {name: Host("r1") for name in "abc"}
+    said = take(StartExisting(("a", "b", "c")), hosts, facts, monkeypatch)
+    assert [host.started for host in hosts.values()] == [["r1", "r0"]] * 3
+    assert said.count("it runs on its former settings again") == 3

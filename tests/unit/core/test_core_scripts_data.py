@@ -1,0 +1,173 @@
+"""The scripts that move a member's data, set it aside, or save a snapshot of it, run for real in a mount namespace."""
+
+from pathlib import Path
+
+import pytest
+from host_namespace import Namespace
+
+from etcd import scripts
+
+
+def fill(data: Path, wal: Path | None = None) -> None:
+    """Make a member's data as etcd leaves it."""
+    (data / "member" / "snap").mkdir(parents=True)
+    (data / "member" / "snap" / "db").write_text("the data")
+    folder = wal or data / "member" / "wal"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "0.wal").write_text("the log")
+
+
+def whole(data: Path, wal: Path | None = None) -> bool:
+    """Tell whether a member's data is all there."""
+    log = (wal or data / "member" / "wal") / "0.wal"
+    db = data / "member" / "snap" / "db"
+    return db.exists() and log.exists() and (db.read_text(), log.read_text()) == ("the data", "the log")
+
+
+# relocate
+
+
+def relocate(host: Namespace, config: Path, old: tuple[Path, str], new: tuple[Path, str]) -> None:
+    arguments = [str(config), str(old[0]), old[1], str(new[0]), new[1], "root", "root"]
+    host.out(scripts.script("relocate"), *arguments)
+
+
+def test_data_moves_while_the_member_is_stopped(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", ""))
+    assert whole(tmp_path / "new") and not (tmp_path / "old" / "member").exists()
+    assert host.called == ["stop etcd.service"]
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_log_moves_out_of_the_data_and_back(host: Namespace, config: Path, tmp_path: Path) -> None:
+    data, wal = tmp_path / "data", tmp_path / "log" / "wal"
+    fill(data)
+    relocate(host, config, (data, ""), (data, str(wal)))
+    assert whole(data, wal) and not (data / "member" / "wal").exists()
+    relocate(host, config, (data, str(wal)), (data, ""))
+    assert whole(data) and not wal.exists()
+
+
+def test_both_move_at_once(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old", tmp_path / "old-log" / "wal")
+    new_wal = tmp_path / "new-log" / "wal"
+    relocate(host, config, (tmp_path / "old", f"{tmp_path}/old-log/wal"), (tmp_path / "new", str(new_wal)))
+    assert whole(tmp_path / "new", new_wal)
+
+
+def test_a_move_to_another_file_system_keeps_the_source_under_another_name(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    """The namespace's /run is a file system of its own."""
+    fill(tmp_path / "old")
+    arguments = [str(config), str(tmp_path / "old"), "", "/run/new", "", "root", "root"]
+    host.out(scripts.script("relocate"), *arguments)
+    assert host.out("cat /run/new/member/snap/db /run/new/member/wal/0.wal; rm -rf /run/new") == "the datathe log"
+    kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "old").iterdir())
+    assert kept == ["member.moved"]
+
+
+def test_what_is_in_the_way_is_renamed(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    (tmp_path / "new" / "member").mkdir(parents=True)
+    (tmp_path / "new" / "member" / "notes").write_text("somebody else's")
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", ""))
+    (former,) = (tmp_path / "new").glob("member.before-*")
+    assert whole(tmp_path / "new") and (former / "notes").read_text() == "somebody else's"
+
+
+@pytest.mark.parametrize("moved", ["the log", "the log and the data"])
+def test_a_move_that_was_interrupted_is_finished(host: Namespace, config: Path, tmp_path: Path, moved: str) -> None:
+    """As a power cut leaves it: what entered the new place is never whole before the log is there."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    fill(old)
+    new.mkdir()
+    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    if moved == "the log and the data":
+        (old / "member").rename(new / "member")
+    assert not whole(new)
+    relocate(host, config, (old, ""), (new, ""))
+    assert whole(new) and not (new / "wal-on-its-way").exists()
+
+
+# retire
+
+
+def test_a_member_that_left_is_disabled_and_its_data_renamed(host: Namespace, config: Path, tmp_path: Path) -> None:
+    data, wal = tmp_path / "data", tmp_path / "log" / "wal"
+    fill(data, wal)
+    for name in ("born", "attempt", "bootstrap.env", "owner"):
+        (config / name).write_text("x\n")
+    host.out(scripts.script("retire"), str(config), str(data), str(wal))
+    (former,) = data.iterdir()
+    (log,) = wal.parent.iterdir()
+    assert former.name.startswith("removed-") and (former / "snap" / "db").read_text() == "the data"
+    assert log.name == former.name and (log / "0.wal").exists()
+    assert sorted(path.name for path in config.iterdir()) == ["certificates", "owner", "revisions"]
+    assert [call.split()[0] for call in host.called] == ["disable", "stop", "reset-failed"]
+
+
+def test_a_host_without_data_can_retire_too(host: Namespace, config: Path, tmp_path: Path) -> None:
+    host.out(scripts.script("retire"), str(config), str(tmp_path / "none"), "")
+    assert "stop etcd.service" in host.called
+
+
+# snapshot
+
+ETCDCTL = """#!/bin/sh
+for last; do :; done
+case "$*" in *"snapshot save"*) [ ! -e "$(dirname "$0")/refuses" ] || { echo "Error: no leader" >&2; exit 1; }
+echo saved >"$last" ;; esac
+"""
+ETCDUTL = """#!/bin/sh
+[ ! -e "$(dirname "$0")/damaged" ] || { echo "Error: integrity check failed" >&2; exit 1; }
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Return a folder with an etcdctl that saves one word, and an etcdutl that finds it whole."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in (("etcdctl", ETCDCTL), ("etcdutl", ETCDUTL)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def snapshot(config: Path, programs: Path, folder: Path, keep: int = 3, kilobytes: int = 1) -> list[str]:
+    return [str(config), str(programs), "https://127.0.0.1:2379", str(folder), str(keep), str(kilobytes)]
+
+
+def test_a_snapshot_is_saved_and_the_oldest_go(host: Namespace, config: Path, programs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    for day in ("01", "02", "03"):
+        (folder / f"etcd-202601{day}T000000Z.db").write_text("old")
+    (folder / "notes").write_text("somebody else's")
+    path = Path(host.out(scripts.script("snapshot"), *snapshot(config, programs, folder, keep=2)))
+    assert path.read_text() == "saved\n" and path.parent == folder
+    assert sorted(each.name for each in folder.iterdir()) == ["etcd-20260103T000000Z.db", path.name, "notes"]
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_too_little_space_saves_nothing_and_says_what_to_do(
+    host: Namespace, config: Path, programs: Path, tmp_path: Path
+) -> None:
+    done = host.run(scripts.script("snapshot"), *snapshot(config, programs, tmp_path / "s", kilobytes=10**12))
+    assert done.returncode == 1 and "make room, or set snapshots.dir" in done.stderr
+    assert list((tmp_path / "s").iterdir()) == []
+
+
+@pytest.mark.parametrize(("fault", "words"), [("refuses", "no leader"), ("damaged", "integrity check failed")])
+def test_a_snapshot_that_failed_is_none_and_the_old_ones_stay(
+    host: Namespace, config: Path, programs: Path, tmp_path: Path, fault: str, words: str
+) -> None:
+    folder = tmp_path / "snapshots"
+    folder.mkdir()
+    (folder / "etcd-20260101T000000Z.db").write_text("old")
+    (programs / fault).touch()
+    done = host.run(scripts.script("snapshot"), *snapshot(config, programs, folder, keep=1))
+    assert done.returncode != 0 and words in done.stderr
+    assert [path.name for path in folder.glob("*.db*")] == ["etcd-20260101T000000Z.db"]
