@@ -11,6 +11,7 @@ from components import inputs
 from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
 from components.client_certificate import ClientCertificate, ClientCertificateArgs
 from components.cluster_health import ClusterHealth
+from components.cluster_host import ClusterHost, ClusterHosts
 from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
@@ -27,8 +28,8 @@ class ClusterArgs:
 
     settings: Settings
     """All that the stack says."""
-    addresses: Mapping[str, pulumi.Input[str]]
-    """The address of each node, by member name."""
+    hosts: ClusterHosts
+    """The host of each node."""
 
 
 class Cluster(pulumi.ComponentResource):
@@ -46,12 +47,12 @@ class Cluster(pulumi.ComponentResource):
         self.settings = args.settings
         self._name = name
         self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-        self._members = {node: self._member(node, args.addresses[node]) for node in args.settings.nodes}
+        self._members = inputs.members(args.settings, {node: host.address for node, host in args.hosts.nodes.items()})
         # The plugins of these two start now, beside Preflight, and not when their first resource is due.
         commands = command.Provider(f"{name}-command", opts=pulumi.ResourceOptions(parent=self))
         dynamic = pulumi.ProviderResource("pulumi-python", f"{name}-dynamic", {}, pulumi.ResourceOptions(parent=self))
         self.client_authority, self.peer_authority = self._authorities()
-        preflight = self._preflight(args.addresses)
+        preflight = self._preflight(args.hosts.nodes)
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
         etcdctl = self._client("etcdctl", Client())
         self.nodes = {
@@ -60,7 +61,7 @@ class Cluster(pulumi.ComponentResource):
                 NodeArgs(
                     node=node,
                     settings=args.settings,
-                    address=args.addresses[node],
+                    host=args.hosts.nodes[node],
                     member=self._members[node],
                     preflight=preflight,
                     client_authority=self.client_authority,
@@ -86,7 +87,7 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=dynamic,
-                depends_on=[self.rollout, *self.clients.values()],
+                depends_on=[self.rollout, *self.clients.values(), *args.hosts.made],
                 protect=args.settings.protect_cluster,
             ),
         )
@@ -114,13 +115,6 @@ class Cluster(pulumi.ComponentResource):
     @property
     def _peer_common_name(self) -> str:
         return self.settings.certificates.subject.common_name
-
-    def _member(self, node: str, address: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
-        # Where clients and peers share an authority, only the common name tells a peer from a client.
-        options = {"peer-cert-allowed-cn": self._peer_common_name} if self.settings.ca.shared else {}
-        return pulumi.Output.from_input(address).apply(
-            lambda known: inputs.member(self.settings, node, known, options).inputs()
-        )
 
     def _authorities(self) -> tuple[CertificateAuthority, CertificateAuthority]:
         def make(purpose: str, label: str) -> CertificateAuthority:
@@ -156,11 +150,11 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _preflight(self, addresses: Mapping[str, pulumi.Input[str]]) -> Preflight:
+    def _preflight(self, hosts: Mapping[str, ClusterHost]) -> Preflight:
         settings = self.settings
         return Preflight(
             f"{self._name}-preflight",
-            connections={node: inputs.connection(settings, node, addresses[node]) for node in settings.nodes},
+            connections={node: host.connection for node, host in hosts.items()},
             members=self._members,
             authorities=self._described_authorities(),
             replaces=self._replaces,

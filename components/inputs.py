@@ -1,5 +1,6 @@
 """The settings of a node as resource inputs."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
@@ -9,17 +10,27 @@ from etcd.member import Member
 from etcd.settings import Settings
 
 
-def connection(settings: Settings, node: str, address: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
-    """Return how a node is reached, as one secret; `address` stands in where the settings name no SSH host."""
+def connection(
+    settings: Settings,
+    node: str,
+    host: pulumi.Input[str],
+    *,
+    host_key: pulumi.Input[str] | None = None,
+    private_key: pulumi.Input[str] | None = None,
+) -> pulumi.Output[dict[str, Any]]:
+    """Return how a node is reached, as one secret; `host` is where SSH goes.
+
+    The keys are the settings' unless they are given.
+    """
     ssh = settings.connection(node)
     seconds = settings.deadlines.connect
     bastion = ssh.bastion
     values: dict[str, Any] = {
-        "host": settings.nodes[node].ssh.host or address,
+        "host": host,
         "port": ssh.port,
         "user": ssh.user,
-        "host_key": ssh.host_key,
-        "private_key": ssh.private_key,
+        "host_key": host_key or ssh.host_key,
+        "private_key": private_key or ssh.private_key,
         "passphrase": ssh.passphrase,
         "agent": ssh.agent,
         "sudo": ssh.sudo,
@@ -47,8 +58,19 @@ def layout(settings: Settings) -> Layout:
     return Layout(**settings.paths.model_dump())
 
 
-def member(settings: Settings, node: str, address: str, more_options: dict[str, str]) -> Member:
-    """Return the member of a node; `more_options` are those that the program sets for all."""
+def members(settings: Settings, addresses: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[dict[str, Any]]]:
+    """Return the members as inputs, see `etcd.member`; `addresses` are those of the nodes."""
+    # Where clients and peers share an authority, only the common name tells a peer from a client.
+    more = {"peer-cert-allowed-cn": settings.certificates.subject.common_name} if settings.ca.shared else {}
+
+    def inputs(node: str) -> pulumi.Output[dict[str, Any]]:
+        address = pulumi.Output.from_input(addresses[node])
+        return address.apply(lambda known: _member(settings, node, known, more).inputs())
+
+    return {node: inputs(node) for node in settings.nodes}
+
+
+def _member(settings: Settings, node: str, address: str, more_options: dict[str, str]) -> Member:
     return Member(
         name=node,
         address=address,

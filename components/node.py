@@ -9,6 +9,7 @@ import pulumi_command as command
 from components.binaries import Binaries, BinariesArgs
 from components.certificate_authority import CertificateAuthority
 from components.client_certificate import ClientCertificate
+from components.cluster_host import ClusterHost
 from components.host import Host
 from components.node_certificates import NodeCertificates, NodeCertificatesArgs
 from components.preflight import Preflight
@@ -23,7 +24,7 @@ class NodeArgs:
     node: str
     """The member's name; child resources are named by it."""
     settings: Settings
-    address: pulumi.Input[str]
+    host: ClusterHost
     member: pulumi.Input[Any]
     """The member as inputs, see `etcd.member`."""
     preflight: Preflight
@@ -52,7 +53,7 @@ class Node(pulumi.ComponentResource):
         self.host = Host(
             f"{name}-host",
             connection=self.connection,
-            address=args.address,
+            address=args.host.address,
             member=args.member,
             owner=args.preflight.owner,
             stack=args.stack,
@@ -68,12 +69,12 @@ class Node(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        names = settings.nodes[node].extra_names
+        names = args.host.extra_names
         self.certificates = NodeCertificates(
             f"{name}-certificates",
             NodeCertificatesArgs(
                 node=node,
-                address=args.address,
+                address=args.host.address,
                 server_names=(*settings.certificates.extra_names, *names),
                 peer_names=names,
                 client_authority=args.client_authority,

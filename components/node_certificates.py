@@ -19,9 +19,9 @@ class NodeCertificatesArgs:
     """The member's name."""
     address: pulumi.Input[str]
     """The address in the member's URLs; peers check it against the peer certificate."""
-    server_names: tuple[str, ...]
+    server_names: tuple[pulumi.Input[str], ...]
     """More names of the server certificate."""
-    peer_names: tuple[str, ...]
+    peer_names: tuple[pulumi.Input[str], ...]
     """More names of the peer certificate: every address that the host may connect from."""
     client_authority: CertificateAuthority
     peer_authority: CertificateAuthority

@@ -39,5 +39,9 @@ class Unreachable(ClusterError):
     """A host that no connection could be made to, or whose connection broke."""
 
 
+class WrongHostKey(ClusterError):
+    """A host that shows another key than the one that is pinned."""
+
+
 class Cancelled(ClusterError):
     """The user, or the end of the engine, stopped the work after the step in hand."""

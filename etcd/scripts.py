@@ -16,6 +16,11 @@ def script(name: str) -> str:
     return f"{_text('made')}\n{_text(name)}"
 
 
+def alone(name: str) -> str:
+    """Return a script that needs nothing beside it, to be run by cloud-init."""
+    return _text(name)
+
+
 def guarded(name: str) -> str:
     """Return a script that runs only while its first argument holds the host's lease."""
     return f"{_text('guard')}\n{_text('made')}\n{_text(name)}"

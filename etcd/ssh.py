@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import asyncssh
 
-from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 
 # sshd's MaxSessions is 10 by default; two stay free for a person who looks around
 _SESSIONS_PER_HOST = 8
@@ -176,12 +176,21 @@ class Pool:
             self._sessions[address] = task
         return await asyncio.shield(task)
 
+    async def forget(self, host: str, port: int) -> None:
+        """Close what was connected to a server, and forget that it was not reachable: another machine is there now."""
+        for address in [each for each in self._sessions if (each.host, each.port) == (host, port)]:
+            await self._end(self._sessions.pop(address))
+
     async def close(self) -> None:
         """Close every connection that was made."""
         for task in self._sessions.values():
-            if task.done() and not task.cancelled() and task.exception() is None:
-                await task.result().close()
+            await self._end(task)
         self._sessions.clear()
+
+    @staticmethod
+    async def _end(task: "asyncio.Task[Session]") -> None:
+        if task.done() and not task.cancelled() and task.exception() is None:
+            await task.result().close()
 
 
 def stale_agent() -> str | None:
@@ -244,10 +253,10 @@ async def _open(
         async with asyncio.timeout(address.connect_seconds):
             return await asyncssh.connect(address.host, **options)
     except asyncssh.HostKeyNotVerifiable:
-        raise ClusterError(_changed_key(node, where)) from None
+        raise WrongHostKey(_changed_key(node, where)) from None
     except asyncssh.KeyExchangeFailed as error:
         if address.host_key:
-            raise ClusterError(_changed_key(node, where)) from None
+            raise WrongHostKey(_changed_key(node, where)) from None
         raise Unreachable(_refused(node, where, str(error))) from None
     except asyncssh.PermissionDenied:
         raise ClusterError(

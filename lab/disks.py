@@ -4,8 +4,8 @@ from lab import seed
 from lab.disktable import Disk, DiskTable
 from lab.identity import PidFile
 from lab.machine import Machine
-from lab.supervisor import loops
 from lab.system import LabError, locked, run, script
+from lab.volumes import loops
 
 
 class Disked(Machine):

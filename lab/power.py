@@ -8,14 +8,14 @@ from pathlib import Path
 
 from lab import cgroups, network, seed
 from lab.identity import PidFile
-from lab.machine import Machine
 from lab.system import LabError, detach, locked, run, tail, until
+from lab.volumes import Volumed
 
 POWER_OFF_SIGNAL = 38
 """SIGRTMIN+4: systemd as PID 1 starts poweroff.target."""
 
 
-class Powered(Machine):
+class Powered(Volumed):
     """The part of a host that is its power supply."""
 
     @property
@@ -91,6 +91,7 @@ class Powered(Machine):
                 process.send(9)
                 process.gone(5)
         cgroups.remove(self.machine)
+        self.unplug_all()
         network.unplug(self.addresses, self.name)
         with contextlib.suppress(FileNotFoundError):
             Path("/run/systemd/nspawn/propagate", self.machine).rmdir()

@@ -2,6 +2,8 @@
 
 import shutil
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab import image
@@ -76,18 +78,44 @@ def render_network(addresses: Addresses, host: str, ipv6: bool) -> str:
     return "\n".join([*lines, "LinkLocalAddressing=no", "IPv6AcceptRA=no"]) + "\n"
 
 
-def prepare(machine: Machine) -> None:
-    """Give a host its identity and its disk, unless it has them. Both survive every power off."""
+@dataclass(frozen=True)
+class Launch:
+    """What a host of a cloud starts with, in place of the lab's key and users.
+
+    Attributes:
+        files: Texts by path, such as cloud-init's user data; nobody but root may read them.
+        recipe: The image.
+    """
+
+    files: Mapping[str, str]
+    recipe: image.Recipe = image.CLOUD
+
+
+def prepare(machine: Machine, launch: Launch | None = None) -> None:
+    """Give a host its identity and its disk, unless it has them. Both survive every power off.
+
+    Args:
+        machine: The host.
+        launch: Given for a host of a cloud. Then only what it says opens the host: neither the lab's key nor its
+            users are there, and cloud-init makes the host keys.
+    """
     if machine.prepared():
         return
     free = shutil.disk_usage(machine.places.folder).free
     if free < ROOM:
         raise LabError(f"{machine.places.folder} has {free >> 20} MiB free; a host's disk wants {ROOM >> 20} MiB")
-    base = image.ensure()
-    host_key(machine)
+    base = image.ensure(recipe=launch.recipe if launch else image.BASE)
+    machine.folder.mkdir(parents=True, exist_ok=True)
     top = machine.folder / "seed"
     shutil.rmtree(top, ignore_errors=True)
-    _seed(machine, top / "upper")
+    _seed_names(machine, top / "upper")
+    if launch:
+        for path, text in launch.files.items():
+            write(top / "upper" / path.lstrip("/"), text, 0o600)
+    else:
+        host_key(machine)
+        _seed_access(machine, top / "upper")
+    _set_modes(top / "upper")
     (top / "work").mkdir()
     disk = machine.folder / "disk.img"
     disk.unlink(missing_ok=True)
@@ -99,22 +127,29 @@ def prepare(machine: Machine) -> None:
     write(machine.folder / "ready", "")
 
 
-def _seed(machine: Machine, root: Path) -> None:
-    """Lay out what the host's own layer holds at first, over the base image."""
+def _seed_names(machine: Machine, root: Path) -> None:
+    """Lay out what the host's own layer holds at first, over the image."""
     etc = root / "etc"
     write(etc / "hostname", f"{machine.name}\n")
     write(etc / "machine-id", f"{uuid.uuid4().hex}\n", 0o444)
     write(etc / "hosts", render_hosts(machine.addresses))
     write(etc / "resolv.conf", "# there is no resolver in the lab\n")
     write(etc / "systemd/network/10-lab.network", render_network(machine.addresses, machine.name, has_ipv6()))
+
+
+def _seed_access(machine: Machine, root: Path) -> None:
+    """Lay out the host key and what opens the host."""
     for suffix, mode in (("", 0o600), (".pub", 0o644)):
         name = f"ssh_host_ed25519_key{suffix}"
-        write(etc / "ssh" / name, (machine.folder / name).read_text(), mode)
+        write(root / "etc/ssh" / name, (machine.folder / name).read_text(), mode)
     accepted = machine.places.key.with_name(f"{machine.places.key.name}.pub").read_text()
     for home, uid in (("root", 0), *((f"home/{user}", uid) for user, uid in image.USERS.items())):
         write(root / home / ".ssh/authorized_keys", accepted, 0o600)
         for path in (root / home, root / home / ".ssh", root / home / ".ssh/authorized_keys"):
             run("chown", f"{uid}:{uid}", path)
+
+
+def _set_modes(root: Path) -> None:
     # our own umask must not decide what the host sees
     for folder in root.glob("**/"):
         private = folder.name == ".ssh" or folder.parent.name == "home" or folder == root / "root"

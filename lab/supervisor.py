@@ -12,7 +12,8 @@ from typing import IO
 
 from lab.disktable import DiskTable
 from lab.identity import PidFile
-from lab.system import LabError, run, until, write
+from lab.system import LabError, locked, run, until, write
+from lab.volumes import VolumeTable, loops, show
 
 CGROUPS = Path("/sys/fs/cgroup")
 REBOOT = 133
@@ -67,7 +68,17 @@ class Supervisor:
             elif mounted and not disk.boot:
                 run("umount", at)
 
+    def _plug(self) -> dict[str, str]:
+        """Return the loop devices of the volumes plugged in, by the name that the host sees."""
+        found: dict[str, str] = {}
+        with locked(self.host.parent.parent / "loops.lock"):
+            for name, image in VolumeTable(self.host).images().items():
+                devices = loops(image)
+                found[name] = devices[0] if devices else run("losetup", "-f", "--show", image).stdout.strip()
+        return found
+
     def _boot(self) -> int:
+        volumes = self._plug()
         process = subprocess.Popen(
             [
                 "systemd-nspawn", "--quiet", "--boot", f"--directory={self.root}",
@@ -77,6 +88,8 @@ class Supervisor:
                 f"--network-namespace-path=/run/netns/{self.machine}", "--capability=CAP_NET_ADMIN",
                 # without bpf, IPAddressDeny= and the like do nothing and say nothing
                 "--system-call-filter=bpf",
+                # there before PID 1 is, for what fstab mounts
+                *(f"--bind={device}" for device in volumes.values()),
                 "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--console=read-only",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -89,6 +102,8 @@ class Supervisor:
         until(lambda: process.poll() is not None or _leader(process.pid) is not None, 10)
         leader = _leader(process.pid)
         if leader:
+            for name, device in volumes.items():
+                show(leader, name, device)
             PidFile(self.state / "leader.pid").save(leader)
         self._keep_console(process.stdout)
         status = process.wait()
@@ -106,11 +121,6 @@ class Supervisor:
                     log.truncate()
                 log.write(chunk)
                 log.flush()
-
-
-def loops(image: Path) -> list[str]:
-    """Return the loop devices that an image file is attached to."""
-    return run("losetup", "-j", image, "-n", "-O", "NAME").stdout.split()
 
 
 def _mount_image(image: Path, at: Path) -> None:

@@ -36,6 +36,18 @@ async def set_aside(hands: Hands, name: str) -> None:
     await hands.guarded(name, "retire", layout.config_dir, data, wal, seconds=hands.deadlines.shutdown)
 
 
+async def stop(hands: Hands, name: str) -> None:
+    """Stop and disable the member, its data untouched; another leads first. Does nothing without our stamp."""
+    seen = hands.facts[name]
+    if seen.stamp is None or seen.stamp.node != name:
+        return
+    if name in hands.serving and hands.leads(name):
+        await hand_over(hands, name)
+    config, host_id = hands.member(name).layout.config_dir, seen.stamp.host
+    await hands.guarded(name, "stop", config, host_id, seconds=hands.deadlines.shutdown)
+    crash_point("stopped")
+
+
 async def disarm_alarms(hands: Hands) -> None:
     """Disarm all alarms; the step is due only where none is a listed member's."""
     await hands.leader().run("alarm", "disarm")

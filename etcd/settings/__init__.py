@@ -1,5 +1,6 @@
 """The settings of the program: one frozen, typed object from a raw mapping, or all that is wrong with it at once."""
 
+from etcd.settings.ec2 import Ec2, NodeEc2, Volume, VolumeSnapshots, Vpc
 from etcd.settings.keys import KEYS, Key
 from etcd.settings.loading import load
 from etcd.settings.model import (
@@ -32,8 +33,10 @@ __all__ = [
     "Client",
     "Connection",
     "Deadlines",
+    "Ec2",
     "Key",
     "Node",
+    "NodeEc2",
     "NodeSsh",
     "Paths",
     "Problem",
@@ -41,5 +44,8 @@ __all__ = [
     "SettingsError",
     "Ssh",
     "Subject",
+    "Volume",
+    "VolumeSnapshots",
+    "Vpc",
     "load",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from etcd.settings import authorities, options, versions
+from etcd.settings.checks_ec2 import of_ec2
 from etcd.settings.checks_files import of_archives, of_sums
 from etcd.settings.checks_hosts import of_nodes, of_paths
 from etcd.settings.model import Settings
@@ -15,6 +16,7 @@ def run(settings: Settings) -> list[Problem]:
     """Return what is wrong with the settings together."""
     return [
         *of_nodes(settings),
+        *of_ec2(settings),
         *of_paths(settings.paths),
         *_of_ports(settings),
         *_of_options(settings),

@@ -25,6 +25,8 @@ def of_nodes(settings: Settings) -> Iterator[Problem]:
                 "It is the member's name and stands in initial-cluster, where = and , separate.",
                 "Rename the node.",
             )
+        if node.address is None:  # it is made, with an address of its own
+            continue
         key: Path = ("nodes", name, "address")
         other = by_address.setdefault(addresses.same(node.address), name)
         if other != name:

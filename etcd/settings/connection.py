@@ -42,7 +42,9 @@ class Bastion(Part):
 class Ssh(Part):
     """How the hosts are reached."""
 
-    user: LoginName = Field(default="root", description="Account to log in as.")
+    user: LoginName = Field(
+        default="root", description="Account to log in as; with `hosts: ec2`, by default the image's."
+    )
     port: Port = Field(default=22, description="SSH port of the hosts.")
     private_key: SecretText | None = Field(
         default=None, repr=False, description="Private key as text, as `ssh-keygen` writes it."

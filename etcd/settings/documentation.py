@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from etcd.settings import model
 from etcd.settings.defaults import SEED_OPTIONS
+from etcd.settings.ec2 import Ec2Deadlines
 from etcd.settings.model import Settings
 from etcd.settings.problems import SECRET_NAMES
 
@@ -71,7 +72,7 @@ def _kind(group: type[BaseModel], name: str, field: FieldInfo) -> str:
 
 
 def _unit(group: type[BaseModel], name: str) -> str:
-    if group is model.Deadlines:
+    if group in (model.Deadlines, Ec2Deadlines) or name == "ttl":
         return "seconds"
     return "days" if name.endswith("_days") else "bits" if name.endswith("_bits") else "number"
 
@@ -80,7 +81,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True, validated_data={})
-    if field.validate_default:
+    if field.validate_default and isinstance(value, dict):
         return "<br>".join(f"`{name}: {option}`" for name, option in SEED_OPTIONS.items())
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

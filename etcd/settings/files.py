@@ -11,7 +11,8 @@ from etcd.settings.reading import Reader
 def read(settings: Settings, base: Path) -> tuple[Settings, list[Problem]]:
     """Return the settings with the content of all files filled in, and what is wrong with them."""
     reader = Reader(base)
-    settings = settings.model_copy(update={"ssh": login.complete(settings.ssh, reader)})
+    generated = settings.hosts == "ec2" and (settings.ec2 is None or settings.ec2.key_name is None)
+    settings = settings.model_copy(update={"ssh": login.complete(settings.ssh, reader, generated=generated)})
     settings = host_keys.complete(settings, reader)
     settings = archives.complete(settings, reader)
     settings = authorities.complete(settings, reader)

@@ -45,7 +45,8 @@ def complete(settings: Settings, reader: Reader) -> Settings:
             host=host,
             port=port,
             user=node.ssh.user or ssh.user,
-            host_key=host_key(("nodes", name, "ssh", "host_key"), node.ssh.host_key, host, port),
+            # A host that is yet to be made gets its key with it.
+            host_key=host_key(("nodes", name, "ssh", "host_key"), node.ssh.host_key, host, port) if host else None,
         )
         nodes[name] = node.model_copy(update={"ssh": complete_ssh})
     update: dict[str, object] = {"nodes": nodes}
@@ -59,7 +60,11 @@ def complete(settings: Settings, reader: Reader) -> Settings:
 
 
 def _without_file(settings: Settings, reader: Reader) -> None:
-    unknown = [f"nodes.{name}" for name, node in settings.nodes.items() if node.ssh.host_key is None]
+    unknown = [
+        f"nodes.{name}"
+        for name, node in settings.nodes.items()
+        if node.ssh.host_key is None and settings.hosts == "ssh"
+    ]
     if settings.ssh.bastion is not None and settings.ssh.bastion.host_key is None:
         unknown.append("ssh.bastion")
     if unknown:

@@ -42,7 +42,7 @@ def _kind(annotation: Any) -> Kind:
         return "boolean"
     if annotation is int:
         return "integer"
-    return "string" if annotation is str else "object"
+    return "string" if annotation is str or origin is Literal else "object"
 
 
 def _holds_secret(annotation: Any) -> bool:

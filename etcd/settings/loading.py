@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from etcd.settings import checks, files, structure
+from etcd.settings import checks, ec2_defaults, files, structure
 from etcd.settings.model import Settings
 from etcd.settings.problems import SettingsError, unspoiled
 from etcd.settings.secrets import redacted, secrets, without
@@ -23,7 +23,7 @@ def load(
     hidden = secrets(structure.decoded(raw), secret_keys)
     # The number of nodes is a fault of its own: each of them is checked all the same.
     wrong = [problem.key for problem in problems if problem.key != ("nodes",) or not draft.nodes]
-    settings, found = files.read(draft, (base or Path.cwd()).absolute())
+    settings, found = files.read(ec2_defaults.complete(draft), (base or Path.cwd()).absolute())
     problems += unspoiled(found, wrong)
     wrong += [problem.key for problem in found]
     problems += unspoiled(checks.run(settings), wrong)

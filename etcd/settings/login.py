@@ -9,10 +9,15 @@ from etcd.settings.reading import Reader
 ALLOWED = "a private key as ssh-keygen writes it"
 
 
-def complete(ssh: Ssh, reader: Reader) -> Ssh:
-    """Return the settings with the texts of the private keys filled in and checked."""
+def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
+    """Return the settings with the texts of the private keys filled in and checked.
+
+    `generated` says that the program makes the key of the hosts itself.
+    """
     given = ssh.private_key is not None or ssh.private_key_file is not None
-    if ssh.agent and given:
+    if generated:
+        _beside_a_generated_key(ssh, reader, given=given)
+    elif ssh.agent and given:
         reader.refuse(
             ("ssh", "agent"),
             "true, and a private key",
@@ -40,6 +45,28 @@ def complete(ssh: Ssh, reader: Reader) -> Ssh:
             }
         )
     return ssh.model_copy(update=update)
+
+
+def _beside_a_generated_key(ssh: Ssh, reader: Reader, *, given: bool) -> None:
+    if given or ssh.agent:
+        reader.refuse(
+            ("ssh", "agent" if ssh.agent else "private_key_file" if ssh.private_key_file else "private_key"),
+            "a way to log in of your own",
+            "nothing without ec2.key_name",
+            "Without an existing key pair, a key is generated for the instances, and no other opens them.",
+            "Set ec2.key_name to the key pair in EC2 that this key belongs to, or remove the key.",
+            involves=(("ec2",),),
+        )
+    bastion = ssh.bastion
+    if bastion is not None and bastion.private_key is None and bastion.private_key_file is None:
+        reader.refuse(
+            ("ssh", "bastion", "private_key_file"),
+            "nothing",
+            "a key for the bastion",
+            "The generated key opens only the instances.",
+            "Set it, or use an existing key pair for all with ec2.key_name.",
+            involves=(("ssh", "bastion"), ("ec2",)),
+        )
 
 
 def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:

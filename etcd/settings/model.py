@@ -6,11 +6,13 @@ a file in `files`; `load` runs all of them.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
 from etcd.settings import checksums
 from etcd.settings.connection import Bastion, Connection, HostKeyPolicy, NodeSsh, Ssh
 from etcd.settings.defaults import SEED_OPTIONS
+from etcd.settings.ec2 import Ec2, NodeEc2
 from etcd.settings.fields import (
     Account,
     Address,
@@ -38,6 +40,8 @@ from etcd.settings.versions import Version, VersionText
 
 Architecture = Literal["amd64", "arm64"]
 Options = dict[str, OptionValue]
+# Key of the validation's context: whether each node has to name its address.
+HOSTS_EXIST = "hosts_exist"
 Sums = dict[VersionText, dict[Architecture, Sha256]]
 
 __all__ = [
@@ -50,8 +54,10 @@ __all__ = [
     "Client",
     "Connection",
     "Deadlines",
+    "Ec2",
     "HostKeyPolicy",
     "Node",
+    "NodeEc2",
     "NodeSsh",
     "Paths",
     "Settings",
@@ -64,7 +70,12 @@ __all__ = [
 class Node(Part):
     """A host that carries a member; the key it stands under is the member's name."""
 
-    address: Address = Field(description="IPv4 address, IPv6 address or DNS name in the member's peer and client URLs.")
+    address: Address | None = Field(
+        default=None,
+        validate_default=True,
+        description="IPv4 address, IPv6 address or DNS name in the member's peer and client URLs; required with"
+        " `hosts: ssh`.",
+    )
     ssh: NodeSsh = Field(default_factory=NodeSsh, description="What differs from `ssh` for this node.")
     extra_names: tuple[AlternativeName, ...] = Field(
         default=(),
@@ -78,6 +89,14 @@ class Node(Part):
         default=None,
         description="Id of the dead member whose place an empty one may take, after its disk was lost.",
     )
+    ec2: NodeEc2 = Field(default_factory=NodeEc2, description="What concerns its instance, with `hosts: ec2`.")
+
+    @field_validator("address", mode="after")
+    @classmethod
+    def _required_where_hosts_exist(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.context and info.context[HOSTS_EXIST]:
+            raise PydanticKnownError("missing")
+        return value
 
 
 class Binaries(Part):
@@ -237,6 +256,10 @@ class Settings(Part):
     cluster_name: ClusterName = Field(default="etcd", description="Name of the cluster, part of resource names.")
     nodes: dict[str, Node] = Field(description="The nodes, 1 to 9, by the names of their members.")
     version: Version = Field(default="3.6.14", description="etcd's version, such as `3.6.14`.")
+    hosts: Literal["ssh", "ec2"] = Field(
+        default="ssh", description="`ssh`: the hosts exist. `ec2`: they are made on EC2, as `ec2` says."
+    )
+    ec2: Ec2 | None = Field(default=None, description="The instances, with `hosts: ec2`.")
     ssh: Ssh = Field(default_factory=Ssh, description="How the hosts are reached.")
     binaries: Binaries = Field(default_factory=Binaries, description="Where etcd comes from.")
     paths: Paths = Field(default_factory=Paths, description="Directories on the hosts.")
@@ -286,5 +309,8 @@ class Settings(Part):
         return {**self.etcd, **self.nodes[node].etcd}
 
     def connection(self, node: str) -> Connection:
-        """Return all that is needed to reach a node; complete only after `load`."""
-        return self.ssh.connection(self.nodes[node].ssh, self.nodes[node].address)
+        """Return all that is needed to reach a node; complete only after `load`.
+
+        Of a host that is yet to be made, address and host key are missing.
+        """
+        return self.ssh.connection(self.nodes[node].ssh, self.nodes[node].address or "")

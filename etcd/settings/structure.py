@@ -10,11 +10,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from etcd.settings import addresses
 from etcd.settings.keys import KEYS
-from etcd.settings.model import Settings
+from etcd.settings.model import HOSTS_EXIST, Settings
 from etcd.settings.problems import Path, Problem, shown, spelled
 
 TYPES = {
@@ -49,7 +50,8 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
     problems = _count(remaining.get("nodes"))
     for _ in range(10):
         try:
-            return Settings.model_validate(remaining), problems
+            context = {HOSTS_EXIST: remaining.get("hosts", "ssh") == "ssh"}
+            return Settings.model_validate(remaining, context=context), problems
         except ValidationError as error:
             found = error.errors(include_url=False)
         for detail in found:
@@ -102,7 +104,7 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
 def _description(key: Path) -> str:
     if key == ("nodes",):
         return "a map of 1 to 9 nodes by name, each with its `address`"
-    return addresses.ALLOWED
+    return addresses.ALLOWED if key[-1] in ("address", "host") else str(_field(key).description).rstrip(".")
 
 
 def _unknown(key: Path) -> Problem:
@@ -114,8 +116,16 @@ def _unknown(key: Path) -> Problem:
     return Problem(key, "", ", ".join(known), why, "Take one of these names, or remove it.")
 
 
+def _field(key: Path) -> FieldInfo:
+    return _model(key[:-1]).model_fields[key[-1]]
+
+
 def known_names(key: Path) -> Collection[str]:
     """Return the names of the settings directly below `key`."""
+    return _model(key).model_fields.keys()
+
+
+def _model(key: Path) -> type[BaseModel]:
     annotation: Any = Settings
     for part in key:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -124,7 +134,7 @@ def known_names(key: Path) -> Collection[str]:
             annotation = _inner(typing.get_args(annotation)[-1])
     assert isinstance(annotation, type)
     assert issubclass(annotation, BaseModel)
-    return annotation.model_fields.keys()
+    return annotation
 
 
 def _inner(annotation: Any) -> Any:

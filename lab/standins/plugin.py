@@ -3,9 +3,9 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Never
+from typing import Any, ClassVar, Never
 
 import grpc
 import grpc.aio
@@ -59,14 +59,24 @@ class Operation:
         await self.engine.log(severity, message, self.urn, ephemeral=ephemeral)
 
 
+Function = Callable[[Properties], Properties]
+"""A function that a program may call: from arguments to results; raises `OperationError`."""
+
+Configure = Callable[[Properties], str | None]
+
+
 class ResourceType:
     """A type of resource; subclasses do the work. Properties carry marks for secrets and unknowns."""
 
-    token: str
+    token: ClassVar[str]
 
     def check(self, news: Properties) -> tuple[Properties, list[Failure]]:
         """Return the inputs with defaults, and what is wrong with them."""
         raise NotImplementedError
+
+    def check_named(self, name: str, olds: Properties, news: Properties) -> tuple[Properties, list[Failure]]:
+        """Do as `check`, where the resource's name or its former inputs count."""
+        return self.check(news)
 
     def diff(self, state: Properties, old_inputs: Properties, news: Properties) -> Difference:
         """Compare the last state and inputs with new inputs."""
@@ -80,8 +90,8 @@ class ResourceType:
         """Update, or foretell it in a preview; return the state."""
         raise NotImplementedError
 
-    def read(self, state: Properties) -> Properties:
-        """Return the state as it is now."""
+    def read(self, state: Properties) -> Properties | None:
+        """Return the state as it is now, None when the resource is gone."""
         return state
 
     async def delete(self, operation: Operation, state: Properties) -> None:
@@ -122,8 +132,21 @@ _KINDS = {
 class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     """Serves the resource types of one plugin."""
 
-    def __init__(self, name: str, version: str, engine: str, types: Iterable[ResourceType]) -> None:
-        """Take the plugin's name and version, the engine's address and the types."""
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        engine: str,
+        types: Iterable[ResourceType],
+        functions: Mapping[str, Function] | None = None,
+        configure: Configure = lambda _: None,
+    ) -> None:
+        """Take the plugin's name and version, the engine's address, the types, the functions by token.
+
+        `configure` gets the provider's configuration and returns what is wrong with it.
+        """
+        self.functions = dict(functions or {})
+        self.configure = configure
         self.name = name
         self.version = version
         self.engine = Engine(engine)
@@ -149,12 +172,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def DiffConfig(self, _request: Any, _context: grpc.aio.ServicerContext) -> Any:
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
-    async def Configure(self, _request: Any, _context: grpc.aio.ServicerContext) -> Any:
+    async def Configure(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
+        if wrong := self.configure(values.reveal(values.decode(request.args))):
+            await _abort(context, wrong)
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True, acceptResources=True)
 
     async def Check(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         kind = await self._kind(request.urn, context)
-        inputs, failures = kind.check(values.decode(request.news))
+        name = request.urn.split("::", 3)[-1]
+        inputs, failures = kind.check_named(name, values.decode(request.olds), values.decode(request.news))
         found = [provider_pb2.CheckFailure(property=entry.path, reason=entry.reason) for entry in failures]
         return provider_pb2.CheckResponse(inputs=values.encode(inputs), failures=found)
 
@@ -205,6 +231,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if not request.inputs.fields and not request.properties.fields:
             await _abort(context, f"the lab's stand-in for {self.name} cannot import or look up a resource")
         state = kind.read(values.decode(request.properties))
+        if state is None:
+            return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(id=request.id, properties=values.encode(state), inputs=request.inputs)
 
     async def Delete(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
@@ -217,7 +245,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     async def Invoke(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
-        return await _abort(context, f"the lab's stand-in for {self.name} does not know the function {request.tok}")
+        if request.tok not in self.functions:
+            await _abort(context, f"the lab's stand-in for {self.name} does not know the function {request.tok}")
+        try:
+            found = await asyncio.to_thread(self.functions[request.tok], values.reveal(values.decode(request.args)))
+        except OperationError as error:
+            await _abort(context, f"invoking {request.tok}: {error}")
+        return provider_pb2.InvokeResponse(**{"return": values.encode(found)})
 
     async def Call(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         return await _abort(context, f"the lab's stand-in for {self.name} does not know the method {request.tok}")
@@ -273,13 +307,19 @@ async def _abort(context: grpc.aio.ServicerContext, message: str) -> Never:
     raise AssertionError(message)  # abort() raises
 
 
-def serve(name: str, version: str, types: Iterable[ResourceType]) -> None:
+def serve(
+    name: str,
+    version: str,
+    types: Iterable[ResourceType],
+    functions: Mapping[str, Function] | None = None,
+    configure: Configure = lambda _: None,
+) -> None:
     """Serve until the engine ends it; print the port on the first line of output.
 
     When the engine is killed, operations in flight end first, as they do with a real plugin, which is left alive.
     """
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    servicer = Servicer(name, version, addresses[0] if addresses else "", types)
+    servicer = Servicer(name, version, addresses[0] if addresses else "", types, functions, configure)
 
     async def run() -> None:
         server = grpc.aio.server(options=CHANNEL_OPTIONS)

@@ -5,7 +5,7 @@ CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 CLI_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
 # Resource plugins, by the versions of the SDK packages in requirements.txt.
-RESOURCE_PLUGINS = {"command": "1.2.1", "tls": "5.6.2"}
+RESOURCE_PLUGINS = {"aws": "7.51.1", "command": "1.2.1", "tls": "5.6.2"}
 
 # What lies beside the official CLI.
 LANGUAGE_HOST = "pulumi-language-python"

@@ -7,7 +7,7 @@ import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import asyncssh
 import pulumi
@@ -31,7 +31,22 @@ _SECRET_OUTPUTS = {
     "etcd:index:Host": {"connection"},
     "etcd:index:Service": {"connection", "keys"},
     "etcd:index:Rollout": {"connections"},
+    "etcd:index:Pinned": {"secrets"},
+    "etcd:index:InstancePreflight": {"connections"},
+    "etcd:index:FirstLogin": {"connection", "final_private_key"},
 }
+
+
+class Cloud(Protocol):
+    """What stands behind the resources of AWS and those of the own plugin that concern instances."""
+
+    def answer(self, token: str, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a function of the provider returns; a LookupError is a failure that it reports."""
+        ...
+
+    def outputs(self, args: MockResourceArgs) -> dict[str, Any]:
+        """Return the outputs that the provider adds to the inputs of a resource."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,9 @@ class Registered:
     urn: str
     parent: str
     protect: bool
+    provider: str
+    retain_on_delete: bool
+    delete_before_replace: bool
     dependencies: frozenset[str]
     raw: struct_pb2.Struct
 
@@ -89,16 +107,28 @@ class Deployment(Mocks):
         """The stack's outputs, with secrets opened."""
         return plain(self.raw_outputs)
 
-    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        """Refuse: the program asks no provider anything."""
-        raise AssertionError(f"the program called {args.token}")
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    cloud: Cloud | None = None
+
+    def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any] | tuple[dict[str, Any], list[tuple[str, str]]]:
+        """Answer as EC2 would; without one, the program asks no provider anything."""
+        self.calls.append((args.token, args.args))
+        assert self.cloud is not None, f"the program called {args.token}"
+        try:
+            return self.cloud.answer(args.token, args.args)
+        except LookupError as error:
+            return {}, [("id", str(error.args[0]))]
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         """Return the outputs that the provider would add."""
         name = args.name
         match args.typ:
             case "tls:index/privateKey:PrivateKey":
-                added: dict[str, Any] = {"privateKeyPem": f"key of {name}"}
+                added: dict[str, Any] = {
+                    "privateKeyPem": f"key of {name}",
+                    "privateKeyOpenssh": f"OpenSSH key of {name}",
+                    "publicKeyOpenssh": f"ssh-ed25519 {name}\n",
+                }
             case "tls:index/certRequest:CertRequest":
                 added = {"certRequestPem": f"request of {name}"}
             case "tls:index/selfSignedCert:SelfSignedCert" | "tls:index/locallySignedCert:LocallySignedCert":
@@ -118,8 +148,8 @@ class Deployment(Mocks):
             case "pulumi-python:dynamic/etcd:ClusterHealth":
                 added = {"members": [{"name": "a"}], "leader": {"name": "a"}, "version": "3.6.16", "healthy": True}
             case _:
-                added = {}
-        return f"id-{name}", {**args.inputs, **added}
+                added = self.cloud.outputs(args) if self.cloud else {}
+        return added.pop("id", f"id-{name}"), {**args.inputs, **added}
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +177,16 @@ class _Monitor(MockMonitor):
         raw.CopyFrom(request.object)
         self.deployment.resources.append(
             Registered(
-                request.type, request.name, urn, request.parent, request.protect, frozenset(request.dependencies), raw
+                type=request.type,
+                name=request.name,
+                urn=urn,
+                parent=request.parent,
+                protect=request.protect,
+                provider=request.provider,
+                retain_on_delete=request.retainOnDelete,
+                delete_before_replace=request.deleteBeforeReplace,
+                dependencies=frozenset(request.dependencies),
+                raw=raw,
             )
         )
         self.deployment.order.append(urn)
@@ -169,6 +208,34 @@ class _Monitor(MockMonitor):
         return super().RegisterResourceOutputs(request)
 
 
+def open_text(deployment: Deployment) -> str:
+    """Return everything that would stand in the state unencrypted."""
+    everything: list[str] = []
+
+    def walk(value: struct_pb2.Value) -> None:
+        if marked(value):
+            return
+        kind = value.WhichOneof("kind")
+        if kind == "struct_value":
+            for key, inner in value.struct_value.fields.items():
+                everything.append(key)
+                walk(inner)
+        elif kind == "list_value":
+            for inner in value.list_value.values:
+                walk(inner)
+        elif kind == "string_value":
+            everything.append(value.string_value)
+
+    for properties in (
+        *(each.raw for each in deployment.resources),
+        *deployment.component_outputs.values(),
+        deployment.raw_outputs,
+    ):
+        for value in properties.fields.values():
+            walk(value)
+    return "\n".join(everything)
+
+
 def config(**changes: Any) -> dict[str, Any]:
     """Return a stack's configuration of three nodes, with changes."""
     nodes = {f"etcd-{number}": {"address": f"192.0.2.{number}"} for number in (1, 2, 3)}
@@ -176,13 +243,13 @@ def config(**changes: Any) -> dict[str, Any]:
     return {"nodes": nodes, "ssh": ssh, **PINNED, **changes}
 
 
-def deploy(settings: Mapping[str, Any]) -> Deployment:
+def deploy(settings: Mapping[str, Any], cloud: Cloud | None = None) -> Deployment:
     """Run `__main__.py` on a stack's configuration."""
-    return contextvars.copy_context().run(_deploy, settings)
+    return contextvars.copy_context().run(_deploy, settings, cloud)
 
 
-def _deploy(settings: Mapping[str, Any]) -> Deployment:
-    deployment = Deployment()
+def _deploy(settings: Mapping[str, Any], cloud: Cloud | None) -> Deployment:
+    deployment = Deployment(cloud=cloud)
     texts = {
         f"etcd-cluster:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()
     }

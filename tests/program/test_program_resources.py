@@ -5,8 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from google.protobuf import struct_pb2
-from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, config, deploy, marked
+from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, config, deploy, open_text
 
 from plugin.archive import Archive
 from plugin.host import Host
@@ -373,34 +372,6 @@ def test_a_bastion_is_the_way_of_every_connection() -> None:
 
 
 # secrets
-
-
-def open_text(deployment: Deployment) -> str:
-    """Return everything that would stand in the state unencrypted."""
-    everything: list[str] = []
-
-    def walk(value: struct_pb2.Value) -> None:
-        if marked(value):
-            return
-        kind = value.WhichOneof("kind")
-        if kind == "struct_value":
-            for key, inner in value.struct_value.fields.items():
-                everything.append(key)
-                walk(inner)
-        elif kind == "list_value":
-            for inner in value.list_value.values:
-                walk(inner)
-        elif kind == "string_value":
-            everything.append(value.string_value)
-
-    for struct in (
-        *(each.raw for each in deployment.resources),
-        *deployment.component_outputs.values(),
-        deployment.raw_outputs,
-    ):
-        for value in struct.fields.values():
-            walk(value)
-    return "\n".join(everything)
 
 
 def test_no_key_stands_open_in_the_state() -> None:

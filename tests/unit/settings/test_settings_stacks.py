@@ -91,6 +91,36 @@ def test_the_examples_comments_are_right_too(base: Path) -> None:
     assert settings.paths.wal_dir == "/srv/etcd/wal"
 
 
+def test_the_stack_on_ec2_is_right(base: Path) -> None:
+    settings, warnings = loaded("ec2", base)
+    assert settings.hosts == "ec2" and settings.protect_cluster
+    assert settings.ssh.user == "admin" and len(settings.nodes) == 3
+    assert warnings == []
+
+
+def test_what_the_stack_on_ec2_leaves_out_is_right_too(base: Path) -> None:
+    text = (ROOT / "Pulumi.ec2.yaml").read_text()
+    names = "wal_volume|snapshots|route53"
+    pattern = rf"^(    )# ((?:{names}):|  (?:size|role_arn|every_hours|keep|zone_id|domain): .*)$"
+    config = yaml.safe_load(re.sub(pattern, r"\1\2", text, flags=re.MULTILINE))["config"]
+    settings, _ = load({key.partition(":")[2]: value for key, value in config.items()}, base=base)
+    assert settings.ec2 is not None and settings.ec2.wal_volume is not None
+    assert settings.ec2.snapshots is not None and settings.ec2.route53 is not None
+    # A VPC takes the place of the subnets.
+    vpc = re.sub(r"^(    )# (vpc:|  (?:cidr|zones): .*)$", r"\1\2", text, flags=re.MULTILINE)
+    vpc = re.sub(r"^    subnet_ids:\n(?:      - .*\n)*", "", vpc, flags=re.MULTILINE)
+    config = yaml.safe_load(vpc.replace("address: private", "address: public"))["config"]
+    settings, _ = load({key.partition(":")[2]: value for key, value in config.items()}, base=base)
+    assert settings.ec2 is not None and settings.ec2.vpc is not None
+
+
+def test_what_costs_money_on_ec2_is_named() -> None:
+    text = (ROOT / "Pulumi.ec2.yaml").read_text()
+    for setting in ("nodes:", "subnet_ids:", "address:", "data_volume:", "wal_volume:", "snapshots:", "route53:"):
+        above = text[: text.index(setting)].splitlines()[-4:]
+        assert any("COSTS" in line for line in above), setting
+
+
 def test_the_project_declares_only_what_is_required() -> None:
     required = {name for name, field in Settings.model_fields.items() if field.is_required()}
     assert PROJECT["config"].keys() == required

@@ -131,7 +131,7 @@ def struct(properties: dict[str, Any]) -> struct_pb2.Struct:
 
 
 @contextmanager
-def plugin(command: list[str], **variables: str) -> Iterator[Plugin]:
+def plugin(command: list[str], configuration: dict[str, Any] | None = None, **variables: str) -> Iterator[Plugin]:
     """Run a plugin with environment `variables` added, SSH_AUTH_SOCK taken away, until the block ends."""
     log = EngineLog()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
@@ -146,7 +146,9 @@ def plugin(command: list[str], **variables: str) -> Iterator[Plugin]:
         with grpc.insecure_channel(f"127.0.0.1:{port}", options=CHANNEL_OPTIONS) as channel:
             stub = provider_pb2_grpc.ResourceProviderStub(channel)
             stub.Configure(
-                provider_pb2.ConfigureRequest(acceptSecrets=True, acceptResources=True, sends_old_inputs=True),
+                provider_pb2.ConfigureRequest(
+                    acceptSecrets=True, acceptResources=True, sends_old_inputs=True, args=struct(configuration or {})
+                ),
                 timeout=SECONDS,
             )
             yield Plugin(stub, log, process)

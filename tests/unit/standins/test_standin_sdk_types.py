@@ -8,8 +8,11 @@ import pulumi
 import pulumi_command
 import pulumi_tls
 import pytest
+import record_aws
 
-from lab.standins import command, tls
+from lab.standins import aws, command, tls
+from lab.standins.aws_functions import FUNCTIONS
+from lab.standins.aws_types import DECLARED
 from lab.standins.schema import Field
 from lab.standins.ssh_connection import CONNECTION
 from lab.toolchain import versions
@@ -76,6 +79,21 @@ def test_values_of_logging_are_those_of_the_sdk() -> None:
 def test_versions_are_those_of_the_sdk_packages() -> None:
     from importlib.metadata import version
 
-    assert {"command": version("pulumi-command"), "tls": version("pulumi-tls")} == versions.RESOURCE_PLUGINS
-    assert versions.RESOURCE_PLUGINS == {"command": command.VERSION, "tls": tls.VERSION}
+    packages = {name: version(f"pulumi-{name}") for name in ("aws", "command", "tls")}
+    assert packages == versions.RESOURCE_PLUGINS
+    assert versions.RESOURCE_PLUGINS == {"aws": aws.VERSION, "command": command.VERSION, "tls": tls.VERSION}
     assert version("pulumi") == versions.CLI
+
+
+def test_the_recorded_types_of_aws_are_those_of_the_sdk() -> None:
+    assert record_aws.RECORDED.read_text() == record_aws.render(record_aws.record())
+
+
+def test_the_aws_stand_in_names_nothing_that_the_sdk_does_not_know() -> None:
+    for kind in aws.RESOURCES:
+        inputs = DECLARED[kind.token].inputs
+        named = {path.partition(".")[0] for path in kind.replaces} | {
+            name for group in kind.exclusive for name in group
+        }
+        assert named <= set(inputs), kind.token
+    assert set(FUNCTIONS) <= set(DECLARED)

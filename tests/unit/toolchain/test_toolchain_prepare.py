@@ -118,10 +118,10 @@ def test_a_build_is_pinned_and_takes_its_place_whole(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("built")
 def test_stand_ins_lie_where_the_cli_finds_them() -> None:
     made = prepare(ignore)
-    assert made.standins == ["language-python", "pulumi-python", "command", "tls"]
+    assert made.standins == ["language-python", "pulumi-python", "aws", "command", "tls"]
     assert made.description == (
         "Pulumi CLI: built from its Go module v3.258.0; plugins: stand-ins of the lab for language-python, "
-        "pulumi-python, command, tls"
+        "pulumi-python, aws, command, tls"
     )
     binaries, home = Path(made.binaries), Path(made.home)
     assert {file.name for file in binaries.iterdir()} == {"pulumi", versions.LANGUAGE_HOST, versions.DYNAMIC_PROVIDERS}
@@ -180,11 +180,11 @@ def test_a_folder_of_real_plugins_takes_the_place_of_stand_ins(monkeypatch: pyte
     executable(tmp_path / "real" / f"{versions.LANGUAGE_HOST}-exec")
     monkeypatch.setenv("ETCD_CLUSTER_PLUGINS", str(tmp_path / "real"))
     made = prepare(ignore)
-    assert made.standins == ["pulumi-python", "command"]
+    assert made.standins == ["pulumi-python", "aws", "command"]
     assert f"{tmp_path / 'real'} for language-python, tls" in made.description
     assert (Path(made.home) / "plugins" / "resource-tls-v5.6.2" / "pulumi-resource-tls").resolve() == real
     monkeypatch.delenv("ETCD_CLUSTER_PLUGINS")
-    assert len(prepare(ignore).standins) == 4
+    assert len(prepare(ignore).standins) == 5
 
 
 @pytest.mark.usefixtures("built")
@@ -192,7 +192,7 @@ def test_a_folder_of_real_plugins_takes_the_place_of_stand_ins(monkeypatch: pyte
     ("fill", "message"),
     [
         (Path.exists, "is not a folder"),
-        (lambda folder: folder.mkdir(), "has none of the plugins: resource-command-v1.2.1"),
+        (lambda folder: folder.mkdir(), "has none of the plugins: resource-aws-v7.51.1, resource-command-v1.2.1"),
         (lambda folder: executable(folder / versions.LANGUAGE_HOST), "needs pulumi-language-python-exec beside it"),
     ],
 )

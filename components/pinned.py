@@ -1,0 +1,35 @@
+"""Values that hold until a generation is raised."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+
+class Pinned(pulumi.CustomResource):
+    """Its outputs are the inputs of the moment the generation was new; see `plugin/pinned.py`."""
+
+    values: pulumi.Output[Mapping[str, Any]]
+    """The pinned values."""
+    secrets: pulumi.Output[Mapping[str, str]]
+    """The pinned values that are secrets."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        node: str,
+        setting: str,
+        generation: int,
+        values: Mapping[str, pulumi.Input[Any]],
+        secrets: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        properties = {
+            "node": node,
+            "setting": setting,
+            "generation": generation,
+            "values": values,
+            "secrets": pulumi.Output.secret(secrets),
+        }
+        super().__init__("etcd:index:Pinned", name, properties, opts)

@@ -1,0 +1,1 @@
+"""What is special about hosts on EC2, in plain values: where a node goes, and what its first boot does."""

@@ -1,0 +1,135 @@
+"""The look at the members before the engine replaces an instance, and the orderly stop of its member."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from etcd import lease
+from etcd.convergence import alive_elsewhere
+from etcd.ec2 import replacement
+from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
+from etcd.execution import Deadlines, Hands
+from etcd.execution.members import stop
+from etcd.member import Member
+from etcd.observation import HostFacts
+from etcd.planning import Observed, Target, TargetMember
+from etcd.ssh import Address, Session
+from plugin.resource import Failure, Properties, Resource
+from plugin.values import has_unknown
+
+_VOLUMES = 0
+
+
+class InstancePreflight(Resource):
+    """`etcd:index:InstancePreflight`: every instance depends on it, so it ends before the engine touches one.
+
+    Inputs: `generations` (volumes' and instance's, by node), `connections` and `members` by node, `command_seconds`,
+    `shutdown_seconds`. Its check refuses more than one replaced instance, and one that the cluster cannot spare; its
+    update stops the member of an instance whose volumes move along. Nodes that come or go are no business of it.
+    """
+
+    type: ClassVar[str] = "etcd:index:InstancePreflight"
+
+    async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
+        """Judge the replacement, if there is one, in every preview and every up."""
+        try:
+            for name in self._changed(old, new):
+                for warning in (await self._judge(name, old, new))[0].warnings:
+                    await self.warn(urn, warning)
+        except ClusterError as error:
+            return new, [Failure("generations", str(problem)) for problem in error.problems]
+        return new, ()
+
+    async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        """There is no member yet that could be cut off."""
+        return "instances", inputs
+
+    async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
+        """Judge again, then stop the member; a run that was killed after this finds it stopped, and goes on."""
+        for name in self._changed(state, inputs):
+            self.context.forget_looks()
+            _, observed = await self._judge(name, state, inputs)
+            if list(state["generations"][name])[_VOLUMES] == list(inputs["generations"][name])[_VOLUMES]:
+                await self._stop(urn, name, observed, state, inputs)
+            self.context.forget_looks()
+        return inputs
+
+    @staticmethod
+    def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+        if has_unknown(new["generations"]):
+            return []
+        return replacement.changed(old.get("generations", {}), new["generations"])
+
+    async def _judge(
+        self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> tuple[replacement.Judgement, Observed]:
+        members = _members(old)
+        connections = _connections(old, new)
+        seconds = new["command_seconds"]
+
+        async def look(node: str) -> HostFacts | Problem:
+            try:
+                return await self.context.look(node, connections[node], members[node], seconds)
+            except ClusterError as error:
+                # A host that is to be replaced may be broken in any way.
+                if node != name and not isinstance(error, Unreachable):
+                    raise
+                return error.problems[0]
+
+        seen = await asyncio.gather(*(look(node) for node in members))
+        observed = dict(zip(members, seen, strict=True))
+        addresses = {node: Address.from_inputs(each) for node, each in connections.items()}
+        alive = await alive_elsewhere(self.context.pool, addresses, members, observed, seconds)
+        return replacement.judge(name, members, observed, alive), observed
+
+    async def _stop(
+        self, urn: str, name: str, observed: Observed, old: Mapping[str, Any], new: Mapping[str, Any]
+    ) -> None:
+        facts = {node: seen for node, seen in observed.items() if isinstance(seen, HostFacts)}
+        if name not in facts or not facts[name].is_running:
+            return
+        if self.context.cancelled.is_set():
+            raise Cancelled(
+                Problem(name, "stopped as asked, before its member was", "Run `pulumi up` again to go on from here")
+            )
+        members, connections = _members(old), _connections(old, new)
+        sessions: dict[str, Session] = {
+            node: await self.context.session(node, connections[node]) for node in members if node in facts
+        }
+
+        async def say(message: str) -> None:
+            await self.say(urn, message)
+
+        command = new["command_seconds"]
+        deadlines = Deadlines(
+            command=command,
+            bootstrap=command,
+            member_start=command,
+            catch_up=command,
+            shutdown=new["shutdown_seconds"],
+            clock_wait=command,
+        )
+        target = Target({node: TargetMember(member, "", "") for node, member in members.items()})
+        await say(f"Stopping {name} before its instance is replaced")
+        async with lease.held(sessions, len(members), f"run-{secrets.token_hex(6)}", command) as hold:
+            await stop(Hands(sessions, target, hold, deadlines, None, say, None, facts), name)
+
+
+def _members(old: Mapping[str, Any]) -> dict[str, Member]:
+    """Return the members that had a host before this run, those that leave in it included."""
+    return {name: Member.from_inputs(each) for name, each in old["members"].items() if not has_unknown(each)}
+
+
+def _connections(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how these hosts are reached: as the settings say by now, where that is still the same host."""
+    connections = dict(old["connections"])
+    for name, connection in new["connections"].items() if isinstance(new["connections"], dict) else ():
+        before = connections.get(name)
+        if before and not has_unknown(connection) and _place(before) == _place(connection):
+            connections[name] = connection
+    return connections
+
+
+def _place(connection: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(connection.get(key) for key in ("host", "port", "host_key"))
