@@ -215,7 +215,7 @@ def test_user_data_carries_the_first_key_and_the_volumes_and_never_the_final_key
     assert pin.is_secret("secrets") and not pin.is_secret("values")
     assert f"OpenSSH key of {NODE}-g1-first-key" in user_data and f"{NODE}-address-host-key" not in user_data
     for purpose, folder in (("data", "/var/lib/etcd"), ("wal", "/var/lib/etcd-wal")):
-        assert f"- {volume_id(f'{NODE}-{purpose}')}\n  - {folder}\n" in user_data
+        assert f"{volume_id(f'{NODE}-{purpose}')} {folder}" in user_data
 
 
 def test_another_generation_is_another_text() -> None:

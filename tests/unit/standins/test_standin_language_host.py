@@ -293,7 +293,7 @@ def test_a_folder_without_a_main_module_is_no_plugin(host: Host, tmp_path: Path)
 def test_it_names_the_plugins_of_the_packages_in_the_virtualenv(host: Host, tmp_path: Path) -> None:
     request = language_pb2.GetRequiredPackagesRequest(info=info(tmp_path))
     found = {(entry.name, entry.version, entry.kind) for entry in host.stub.GetRequiredPackages(request).packages}
-    assert found == {("command", "v1.2.1", "resource"), ("tls", "v5.6.2", "resource")}
+    assert found == {("aws", "v7.51.1", "resource"), ("command", "v1.2.1", "resource"), ("tls", "v5.6.2", "resource")}
 
 
 def alive(process: int) -> bool:
