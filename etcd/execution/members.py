@@ -1,11 +1,13 @@
 """Changing who is a member, through the leader: it judges best what is safe."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from etcd.errors import ClusterError
 from etcd.execution.hands import Hands, crash_point
 from etcd.execution.restart import hand_over
 from etcd.member import initial_cluster
+from etcd.observation import ListedMember
 from etcd.planning import AddLearner, Promote, RemoveMember, Retire, StartJoin, UpdatePeerUrl
 from etcd.render import bootstrap_environment
 
@@ -73,19 +75,28 @@ async def start_join(hands: Hands, step: StartJoin) -> None:
     if seen.has_wal or seen.leftover or seen.born or seen.is_running:
         await set_aside(hands, name)
     members = await hands.leader().members()
-    # Count and URLs must match the list exactly (etcd, membership/cluster.go), so an unstarted entry counts too.
-    own = {wanted.member.peer_url: node for node, wanted in hands.target.members.items()}
-    peer_urls = {
-        entry.name or own.get(entry.peer_urls[0], entry.member_id): entry.peer_urls[0]
-        for entry in members
-        if entry.peer_urls
-    }
-    environment = bootstrap_environment("existing", initial_cluster(peer_urls), "")
+    wanted = {node: target.member.peer_url for node, target in hands.target.members.items()}
+    environment = bootstrap_environment("existing", initial_cluster(listed_urls(members, wanted)), "")
     await hands.activate(name)
     crash_point("join-activated")
     before = {name: await hands.start(name, "start", environment)}
     crash_point("join-started")
     await hands.await_active(before, hands.deadlines.member_start)
+
+
+def listed_urls(members: Sequence[ListedMember], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return the peer URL of every listed member, by names that are each used once; `wanted` is the URL of each node.
+
+    Count and URLs must match the list exactly (etcd, membership/cluster.go), so an unstarted entry counts too. Names
+    are not compared, but two URLs below one name are one member: the id stands for a member that leaves and has the
+    name of the node that takes its place.
+    """
+    nodes = {url: node for node, url in wanted.items()}
+    urls = [(entry, entry.peer_urls[0]) for entry in members if entry.peer_urls]
+    return {
+        nodes.get(url) or (entry.name if entry.name and entry.name not in wanted else entry.member_id): url
+        for entry, url in urls
+    }
 
 
 async def promote(hands: Hands, step: Promote) -> None:

@@ -113,6 +113,28 @@ def test_a_disk_is_bounded_and_mounted_at_boot_until_it_is_forgotten(pair: tuple
     assert one.run("mountpoint -q /data/etcd", check=False).returncode != 0
 
 
+def test_a_volume_is_plugged_in_and_out_and_there_at_boot(lab: Lab, pair: tuple[Host, Host]) -> None:
+    one, other = pair
+    volume, name = lab.folder / "volume.img", "nvme-Amazon_Elastic_Block_Store_vol0"
+    run("truncate", "-s", "32M", volume)
+    device = f"/dev/disk/by-id/{name}"
+    one.attach(name, volume)
+    one.run('mkfs.ext4 -q "$1"; mount "$1" /mnt; echo kept >/mnt/file', args=[device])
+    with pytest.raises(LabError, match="mounted"):
+        one.detach(name)
+    one.reboot()
+    one.run('mount "$1" /mnt; grep -q kept /mnt/file; umount /mnt', args=[device])
+    one.detach(name)
+    assert one.run('test ! -e "$1"', args=[device], check=False).returncode == 0
+    assert sweeping.loops_below(volume) == []
+    other.attach(name, volume)
+    other.kill()
+    assert sweeping.loops_below(volume) == []
+    other.start()
+    assert other.run('mount "$1" /mnt; cat /mnt/file; umount /mnt', args=[device]).stdout == "kept\n"
+    other.detach(name)
+
+
 def test_fill_refuses_what_is_no_disk_of_the_host(pair: tuple[Host, Host]) -> None:
     with pytest.raises(LabError, match="/home is no mount point"):
         pair[0].fill("/home")
