@@ -2,7 +2,6 @@
 
 import datetime
 import json
-from dataclasses import replace
 
 import pytest
 from core_samples import empty, member
