@@ -1,6 +1,6 @@
 """Runs the SDK's provider process of dynamic providers, and ends it when its parent, the engine, is gone.
 
-It runs with the project's own virtualenv, so it imports nothing but the SDK. An operation in flight ends first.
+It runs with the project's own virtualenv, so it imports nothing but the SDK. An operation in flight has some seconds.
 """
 
 import os
@@ -13,6 +13,9 @@ import runpy  # noqa: E402
 import select  # noqa: E402
 import signal  # noqa: E402
 import threading  # noqa: E402
+import time  # noqa: E402
+
+_GRACE_SECONDS = 15
 
 
 def _end_with(parent: int) -> None:
@@ -25,6 +28,9 @@ def _end_with(parent: int) -> None:
     if os.getppid() == parent:
         select.select([descriptor], [], [])
     os.kill(os.getpid(), signal.SIGINT)
+    # A signal that comes before the SDK waits for it ends its main thread, but not the server's.
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
 
 
 threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()

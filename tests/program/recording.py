@@ -49,6 +49,11 @@ class Cloud(Protocol):
         ...
 
 
+def certificate_of(name: str) -> str:
+    """Return what stands for a resource's certificate: the frame is real, the content names the resource."""
+    return f"-----BEGIN CERTIFICATE-----\n{name}\n-----END CERTIFICATE-----\n"
+
+
 @dataclass(frozen=True)
 class Registered:
     """A resource as the program registered it; `raw` has its inputs with secrets marked."""
@@ -132,7 +137,7 @@ class Deployment(Mocks):
             case "tls:index/certRequest:CertRequest":
                 added = {"certRequestPem": f"request of {name}"}
             case "tls:index/selfSignedCert:SelfSignedCert" | "tls:index/locallySignedCert:LocallySignedCert":
-                added = {"certPem": f"certificate of {name}", "validityEndTime": f"end of {name}"}
+                added = {"certPem": certificate_of(name), "validityEndTime": f"end of {name}"}
             case "command:remote:Command":
                 added = {"stdout": "", "stderr": ""}
             case "etcd:index:Preflight":

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, config, deploy, open_text
+from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, certificate_of, config, deploy, open_text
 
 from plugin.archive import Archive
 from plugin.host import Host
@@ -253,7 +253,7 @@ def test_authorities_live_longer_and_only_sign() -> None:
 def test_peers_and_clients_have_authorities_of_their_own() -> None:
     signer = {name: each.inputs["caCertPem"] for name, each in three().of("LocallySignedCert").items()}
     for name, authority in signer.items():
-        assert authority == f"certificate of etcd-{'peer' if '-peer-' in name else 'client'}-ca-1-certificate"
+        assert authority == certificate_of(f"etcd-{'peer' if '-peer-' in name else 'client'}-ca-1-certificate")
     service = three().one("etcd-etcd-1-service").inputs
     assert service["client_ca"] != service["peer_ca"]
 
@@ -276,7 +276,7 @@ def test_a_shared_authority_signs_all_and_tells_peers_by_their_common_name() -> 
     deployment = deploy(config(ca={"shared": True}))
     assert set(deployment.of("CertificateAuthority")) == {"etcd-client-ca"}
     signers = {each.inputs["caCertPem"] for each in deployment.of("LocallySignedCert").values()}
-    assert signers == {"certificate of etcd-client-ca-1-certificate"}
+    assert signers == {certificate_of("etcd-client-ca-1-certificate")}
     service = deployment.one("etcd-etcd-1-service").inputs
     assert service["client_ca"] == service["peer_ca"]
     allowed = service["member"]["options"]["peer-cert-allowed-cn"]
@@ -376,7 +376,7 @@ def test_a_bastion_is_the_way_of_every_connection() -> None:
 
 def test_no_key_stands_open_in_the_state() -> None:
     text = open_text(three())
-    assert "certificate of etcd-client-ca-1-certificate" in text, "the walk sees what is open"
+    assert certificate_of("etcd-client-ca-1-certificate") in text, "the walk sees what is open"
     assert "PRIVATE KEY" not in text and "key of " not in text
 
 
