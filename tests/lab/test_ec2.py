@@ -208,19 +208,23 @@ def test_a_failed_up_is_resumed_by_the_next(make_cloud: MakeCloud) -> None:
     cloud = make_cloud(wal_volume={"size": 2})
     quota = "api error VcpuLimitExceeded: You have requested more vCPU capacity than your current vCPU limit of 4"
     cloud.account.fail(Instance.token, "create", "etcd-2", quota)
-    cloud.account.fail(
-        VolumeAttachment.token, "create", "etcd-3", "api error InternalError: An internal error occurred"
-    )
-    said = cloud.stack.refused(seconds=SECONDS)
-    assert "VcpuLimitExceeded" in said
-    made = set(cloud.account.entries("instance"))
-    assert len(made) == 2
+    fault = "api error InternalError: An internal error occurred"
+    cloud.account.fail(VolumeAttachment.token, "create", "etcd-3", fault)
+    # the engine begins nothing new after an error, so one run may meet one fault or both
+    said, made = "", set()
+    while cloud.account.load()["faults"]:
+        said += cloud.stack.refused(seconds=SECONDS)
+        assert made <= set(cloud.account.entries("instance"))
+        made = set(cloud.account.entries("instance"))
+    assert quota in said
+    assert fault in said
     cloud.up()
     cloud.healthy("etcd-1", "etcd-2", "etcd-3")
-    assert made < set(cloud.account.entries("instance"))
+    assert made <= set(cloud.account.entries("instance"))
+    assert len(cloud.account.entries("instance")) == 3
     for host in cloud.stack.hosts.values():
         assert host.run("findmnt -no TARGET /var/lib/etcd-wal").stdout == "/var/lib/etcd-wal\n"
-        assert host.run("ls /var/lib/etcd-wal").stdout.strip()
+        assert ".wal" in host.run("find /var/lib/etcd-wal -name '*.wal'").stdout
     assert unchanged(cloud.up())
 
 
