@@ -79,7 +79,7 @@ async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> N
         await asyncio.sleep(_RENEW_SECONDS)
         asked = asyncio.get_running_loop().time()
         try:
-            answers = await _on_all(sessions, "acquire", lease.holder, _RENEW_SECONDS)
+            answers = await _on_all(sessions, "renew", lease.holder, _RENEW_SECONDS)
             lease.lost = _blocked(answers, hosts)
         except ClusterError as error:
             lease.lost = error
@@ -105,6 +105,12 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
                 f"another run ({other}) is changing this cluster; its hold ends in {seconds} s unless it goes on",
                 "Wait for it to end, then run `pulumi up` again",
             )
+        )
+    if "gone" in answers.values():
+        return ClusterError.of(
+            "cluster",
+            "this run's hold on it ended, and another run may have changed it since",
+            "Run `pulumi up` again; it looks anew and goes on from there",
         )
     return ClusterError(
         Problem(

@@ -1,12 +1,15 @@
 """Who trusts whom, read from PEM texts."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,12 @@ class Trust:
 
 
 def bundle(texts: Sequence[str]) -> str:
-    """Join certificates into one text; each stands in it once, in the order given."""
-    return "".join(dict.fromkeys(f"{text.strip()}\n" for text in texts))
+    """Join the certificates of several texts into one; each stands in it once.
+
+    The order is their own: a member restarts for another text, so it must not change when only the issuer does.
+    """
+    found = {f"{certificate}\n" for text in texts for certificate in _CERTIFICATE.findall(text)}
+    return "".join(sorted(found))
 
 
 def trust(client_bundle: str, peer_bundle: str, server: str, peer: str) -> Trust:

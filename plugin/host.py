@@ -76,7 +76,7 @@ class Host(Resource):
             raise ClusterError.of(
                 member.name,
                 f"it cannot be reached ({error.problems[0].what}), so nothing was removed there",
-                "Bring it back, or set `abandon_unreachable` to true, run `pulumi up`, then destroy again",
+                "Bring it back, or give it up with `abandon_unreachable` (docs/remove.md), then destroy again",
             ) from None
         await self.warn(
             urn,

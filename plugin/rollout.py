@@ -116,7 +116,8 @@ class Rollout(Resource):
                 Problem(
                     "destroy",
                     "nothing was stopped",
-                    "Bring the hosts back, or set `abandon_unreachable` to true, run `pulumi up`, then destroy again",
+                    "Bring the hosts back, or give them up with `abandon_unreachable` (docs/remove.md), "
+                    "then destroy again",
                 ),
             )
         holder = f"run-{secrets.token_hex(6)}"

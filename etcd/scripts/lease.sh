@@ -1,4 +1,5 @@
-# lease.sh acquire|release HOLDER SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`.
+# lease.sh acquire|renew|release HOLDER SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`, or, for a renewal of
+# what another run has held since, or a reboot has ended, `gone`.
 # The time is the host's own uptime, so neither a clock step nor a powered-off operator's machine matters.
 action=$1 me=$2 seconds=$3
 lease=/run/etcd-cluster/lease
@@ -15,6 +16,8 @@ runs() { [ -n "$holder" ] && [ "${expires:-0}" -gt "$now" ]; }
 answer() {
 	if runs && [ "$holder" != "$me" ]; then
 		echo "held $holder $((expires - now))"
+	elif [ "$action" = renew ] && [ "$holder" != "$me" ]; then
+		echo gone
 	else
 		printf '%s %s\n' "$me" "$((now + seconds))" >"$lease.new"
 		mv "$lease.new" "$lease"
@@ -28,7 +31,7 @@ if [ "$action" = release ]; then
 	echo granted
 	exit 0
 fi
-if ! runs; then
+if [ "$action" = acquire ] && ! runs; then
 	# The run that held it is gone, but a step of it may still be under way.
 	flock -u 8
 	flock -w 120 9 || { echo 'another run works on this host and did not finish within 120 s' >&2; exit 75; }

@@ -27,8 +27,8 @@ def crash(stack: Stack, point: str) -> str:
     return done.stdout
 
 
-def cut_short(stack: Stack, due: Callable[[Run], bool], *, engine_alone: bool = False, seconds: float = 90) -> None:
-    """Run `up` and kill it once `due` holds: the engine alone, or all that it had started too."""
+def cut_short(stack: Stack, due: Callable[[Run], bool], *, engine_alone: bool = False, seconds: float = 90) -> Run:
+    """Run `up`, kill it once `due` holds, the engine alone or all that it had started too, and return it."""
     run = stack.start_up()
     assert until(lambda: run.has_ended or due(run), seconds), run.output[-4000:]
     assert not run.has_ended, f"`up` ended before it could be killed:\n{run.output[-4000:]}"
@@ -36,6 +36,7 @@ def cut_short(stack: Stack, due: Callable[[Run], bool], *, engine_alone: bool = 
         run.kill_engine()
     else:
         run.kill()
+    return run
 
 
 def recover(stack: Stack) -> Completed:

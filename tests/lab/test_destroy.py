@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeHosts, MakeStack
+from harness import untouched
 from outside import Client
 from traces import inventory
 
@@ -62,7 +63,7 @@ def test_a_protected_cluster_is_not_destroyed_and_a_purged_one_leaves_no_trace(
     fresh: MakeHosts, make_stack: MakeStack
 ) -> None:
     (host,) = fresh(1)
-    untouched = inventory(host)
+    before_all = inventory(host)
     stack = make_stack([host], protect_cluster=True)
     stack.up()
     before, resources = stack.pids(), json.loads(stack.export())["deployment"]["resources"]
@@ -77,7 +78,25 @@ def test_a_protected_cluster_is_not_destroyed_and_a_purged_one_leaves_no_trace(
     stack.up()
     assert stack.pids() == before
     stack.destroy()
-    assert inventory(host) ^ untouched == set()
+    assert inventory(host) ^ before_all == set()
+
+
+@pytest.mark.long
+def test_hosts_that_are_gone_for_good_are_given_up_although_the_quorum_is_gone_too(
+    fresh: MakeHosts, make_stack: MakeStack
+) -> None:
+    hosts = fresh(3)
+    stack = make_stack(hosts)
+    stack.up()
+    for host in hosts[1:]:
+        host.kill()
+    done = stack.run("destroy", "--yes", "--skip-preview", seconds=200)
+    assert done.returncode != 0 and "destroy: nothing was stopped" in done.stdout
+    stack.config["abandon_unreachable"] = True
+    stack.up("--target", "**index:Rollout::**", "--target", "**index:Host::**")
+    done = stack.destroy()
+    assert all(f"etcd-{number} cannot be reached, so all of this stays on it" in done.stdout for number in (2, 3))
+    assert untouched(hosts[0])
 
 
 def test_data_of_two_clusters_is_refused(fresh: MakeHosts, make_stack: MakeStack) -> None:

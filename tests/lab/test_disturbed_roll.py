@@ -91,6 +91,7 @@ def test_ctrl_c_stops_after_the_step_in_hand_and_the_next_up_goes_on(stack: Stac
     has_all_writes(client, writer)
 
 
+@long
 def test_the_second_of_two_operators_is_refused_and_changes_nothing(
     stack: Stack, client: Client, colleague: Stack
 ) -> None:
@@ -119,7 +120,8 @@ def test_a_run_that_slept_for_longer_than_its_lease_changes_nothing_more(
     stack: Stack, client: Client, colleague: Stack
 ) -> None:
     first, value = _order(stack)[0], _change(stack)
-    colleague.config |= {"etcd": dict(stack.config["etcd"])}
+    wanted = str(int(value) + 1)
+    colleague.config |= {"etcd": {"snapshot-count": wanted}}
     with Writer(client) as writer:
         run = stack.start_up()
         _wait_for_restart(stack, client, first, value, run)
@@ -131,9 +133,10 @@ def test_a_run_that_slept_for_longer_than_its_lease_changes_nothing_more(
     assert done.returncode != 0
     assert "another run" in done.stdout
     assert stack.pids() == before
+    stack.config["etcd"] = {"snapshot-count": wanted}
     stack.up()
     assert stack.pids() == before
-    _is_finished(stack, client, value)
+    _is_finished(stack, client, wanted)
     has_all_writes(client, writer)
 
 

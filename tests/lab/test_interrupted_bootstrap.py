@@ -2,7 +2,8 @@
 
 import pytest
 from conftest import MakeHosts, MakeStack
-from harness import Stack, main_pid
+from harness import Stack
+from interruptions import cut_short, recover
 
 from lab.system import until
 
@@ -13,6 +14,7 @@ def _is_one_healthy_cluster(stack: Stack) -> None:
     outputs = stack.outputs()
     assert [member["healthy"] for member in outputs["members"]] == [True] * len(stack.hosts)
     assert stack.cluster_ids() == {outputs["cluster_id"]}
+    assert [member["name"] for member in outputs["members"]] == list(stack.hosts)
     assert 0 not in stack.pids().values()
     for host in stack.hosts.values():
         assert host.run("test ! -e /etc/etcd/bootstrap.env", check=False).returncode == 0
@@ -49,28 +51,34 @@ def test_a_bootstrap_that_crashed_ends_healthy_with_the_next_up(
     assert {host.run("cat /etc/etcd/attempt").stdout for host in stack.hosts.values()} == attempts
 
 
-def test_a_bootstrap_whose_engine_and_provider_were_killed_ends_healthy(
-    fresh: MakeHosts, make_stack: MakeStack
+def _any(stack: Stack, script: str) -> bool:
+    return any(host.run(script, check=False).returncode == 0 for host in stack.hosts.values())
+
+
+CLAIMED = "test -e /etc/etcd/owner"
+INSTALLED = "test -x /opt/etcd/v*/etcd"
+ANNOUNCED = "test -e /etc/etcd/attempt"
+RUNS = "pgrep -x etcd"
+
+
+@pytest.mark.parametrize(
+    ("engine_alone", "reached"),
+    [
+        pytest.param(False, CLAIMED, marks=long, id="all-once-a-host-is-claimed"),
+        pytest.param(True, INSTALLED, marks=long, id="the-engine-once-a-host-has-etcd"),
+        pytest.param(True, ANNOUNCED, marks=long, id="the-engine-once-a-host-knows-of-the-attempt"),
+        pytest.param(True, RUNS, marks=long, id="the-engine-once-a-member-runs"),
+        pytest.param(False, RUNS, id="all-once-a-member-runs"),
+    ],
+)
+def test_a_bootstrap_that_was_killed_ends_healthy_with_the_next_up(
+    engine_alone: bool, reached: str, fresh: MakeHosts, make_stack: MakeStack
 ) -> None:
     stack = make_stack(fresh(3))
-    run = stack.start_up()
-    assert until(lambda: any(main_pid(host) for host in stack.hosts.values()), 60), run.output
-    run.kill()
-    assert "locked" in stack.refused()
-    stack.run("cancel", "--yes", config_file=False)
-    stack.up()
+    run = cut_short(stack, lambda _: _any(stack, reached), engine_alone=engine_alone)
+    done = recover(stack)
+    assert any("currently locked" in each.output for each in stack.runs)
+    assert "Traceback" not in done.stdout
     _is_one_healthy_cluster(stack)
-
-
-@pytest.mark.long
-def test_a_bootstrap_whose_engine_alone_was_killed_ends_healthy(fresh: MakeHosts, make_stack: MakeStack) -> None:
-    stack = make_stack(fresh(3))
-    run = stack.start_up()
-    claimed = "test -e /etc/etcd/attempt"
-    hosts = list(stack.hosts.values())
-    assert until(lambda: any(host.run(claimed, check=False).returncode == 0 for host in hosts), 60), run.output
-    run.kill_engine()
-    stack.run("cancel", "--yes", config_file=False)
-    stack.up()
-    _is_one_healthy_cluster(stack)
+    assert stack.preview("--expect-no-changes").returncode == 0
     assert until(lambda: not run.left(), 60), "what the killed engine had started still runs"

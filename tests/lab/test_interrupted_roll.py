@@ -93,7 +93,8 @@ def test_a_roll_whose_engine_alone_was_killed_is_finished_by_the_next_up(stack: 
     has_all_writes(client, writer)
 
 
-@pytest.mark.parametrize("point", ["revision-switched", pytest.param("restarted", marks=long)])
+@long
+@pytest.mark.parametrize("point", ["revision-switched", "restarted"])
 def test_a_roll_onto_a_setting_that_etcd_refuses_is_taken_back_after_a_crash_too(
     point: str, stack: Stack, client: Client
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
+from harness import Stack, untouched
 from outside import Client, Writer
 
 from lab.hosts import Host
@@ -64,18 +64,25 @@ def test_a_node_whose_host_is_gone_gets_a_new_one(
 
 
 @pytest.mark.long
-def test_an_empty_host_does_not_take_the_place_of_a_member_that_answers(
-    stack: Stack, fresh_for_module: MakeHosts
+def test_a_member_that_answers_gives_way_to_an_empty_host_only_where_that_is_confirmed(
+    stack: Stack, fresh_for_module: MakeHosts, tools: Path, measure: Measure
 ) -> None:
     (new,) = fresh_for_module(1)
-    pids, old = stack.pids(), stack.hosts["etcd-2"]
-    stack.config["nodes"]["etcd-2"] = {"address": new.address}
+    cluster_id, ids, pids, old = stack.output("cluster_id"), _ids(stack), stack.pids(), stack.hosts["etcd-2"]
+    _put_on(stack, "etcd-2", new)
     said = stack.refused()
-    assert "etcd-2: its address is new and has no data, but the old member" in said
+    assert f"etcd-2: its address is new and has no data, but the old member {ids['etcd-2']} still answers" in said
     assert "switch the old host off first" in said
-    stack.config["nodes"]["etcd-2"] = {"address": old.address}
-    assert stack.preview("--expect-no-changes").returncode == 0
-    assert stack.pids() == pids
+    assert untouched(new)
+    with Writer(Client(stack, tools)) as writer:
+        stack.config["nodes"]["etcd-2"]["replaces"] = ids["etcd-2"]
+        stack.up()
+        measure("one of 3 gives way to a new host", writer)
+    del stack.config["nodes"]["etcd-2"]["replaces"]
+    _is_whole(stack, cluster_id)
+    assert _others(stack.pids(), "etcd-2") == _others(pids, "etcd-2")
+    assert untouched(old)
+    writer.served_all(Client(stack, tools))
 
 
 @pytest.mark.long

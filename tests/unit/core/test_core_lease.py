@@ -44,7 +44,7 @@ def unreachable(_action: str) -> str:
 
 
 def taken(action: str) -> str:
-    return "held run-other 30" if action == "acquire" else "granted"
+    return "granted" if action == "release" else "held run-other 30"
 
 
 async def hold(hosts: dict[str, Host], of: int, seconds: int = 0) -> list[str]:
@@ -147,12 +147,29 @@ def test_a_run_that_lost_its_lease_is_told_at_its_next_step(monkeypatch: pytest.
         asyncio.run(asyncio.wait_for(lose(), 10))
 
 
+def test_a_lease_that_ended_while_the_run_slept_is_not_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RENEW_SECONDS", 0)
+    hosts = {name: Host() for name in "abc"}
+
+    async def sleep() -> None:
+        async with held(hosts, 3, "run-1", 0) as one:  # type: ignore[arg-type]
+            for host in hosts.values():
+                host.answer = lambda action: "gone" if action == "renew" else "granted"
+            while one.lost is None:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            one.check()
+
+    with pytest.raises(ClusterError, match="this run's hold on it ended, and another run may have changed it since"):
+        asyncio.run(asyncio.wait_for(sleep(), 10))
+    assert "acquire" not in [arguments[0] for host in hosts.values() for arguments in host.asked[1:]]
+
+
 def test_a_renewal_that_a_host_fails_loses_the_lease_and_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_RENEW_SECONDS", 0)
     host = Host()
 
     def slow(action: str) -> str:
-        if action == "acquire":
+        if action == "renew":
             raise ClusterError.of("a", "a command on the host did not finish within 150 s", "Look at its load")
         return "granted"
 

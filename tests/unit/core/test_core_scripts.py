@@ -80,9 +80,20 @@ def test_one_run_at_a_time_holds_the_lease(host: Namespace) -> None:
 def test_the_holder_renews_its_lease(host: Namespace) -> None:
     lease(host, "acquire", "run-1")
     host.set_uptime(1040)
-    assert lease(host, "acquire", "run-1") == "granted"
+    assert lease(host, "renew", "run-1") == "granted"
     host.set_uptime(1080)
     assert lease(host, "acquire", "run-2") == "held run-1 5"
+
+
+def test_a_run_that_slept_renews_only_what_nobody_has_taken_since(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    host.set_uptime(1090)
+    assert lease(host, "renew", "run-1") == "granted", "it was free all the time, so nothing has changed"
+    host.set_uptime(1180)
+    assert lease(host, "acquire", "run-2") == "granted"
+    assert lease(host, "renew", "run-1") == "held run-2 45"
+    lease(host, "release", "run-2")
+    assert lease(host, "renew", "run-1") == "gone", "run-2 may have changed the cluster"
 
 
 def test_a_lease_ends_by_the_hosts_own_uptime(host: Namespace) -> None:
@@ -161,7 +172,7 @@ def test_a_step_that_takes_longer_than_the_lease_does_not_keep_it_from_being_ren
     lease(host, "acquire", "run-1")
     with step_under_way(host, "run-1"):
         host.set_uptime(1040)
-        assert host.out('timeout 5 sh -euc "$1" sh acquire run-1 45', scripts.script("lease")) == "granted"
+        assert host.out('timeout 5 sh -euc "$1" sh renew run-1 45', scripts.script("lease")) == "granted"
         host.set_uptime(1060)
         assert lease(host, "acquire", "run-2") == "held run-1 25"
 

@@ -41,22 +41,22 @@ def test_a_damaged_head_is_never_an_error(position: int, damage: bytes) -> None:
 
 
 # What stands before three paths in a log that etcd 3.5.33 wrote; the last is a key's value that a user put.
-_ATTRIBUTES = bytes.fromhex(
+ATTRIBUTES = bytes.fromhex(
     "f1d8041a0e080210c8a5a0dcd782a0bc6618029800000000000000080210b4c0"
     "dfb0021a8d010800100218032284010881a4d991ddc0a8e41212035055541a26"
 )
-_VERSION = bytes.fromhex(
+VERSION = bytes.fromhex(
     "f2b2d2b9071a0e080210c8a5a0dcd782a0bc6618034b00000000000085080210"
     "bc9bf0be0c1a4108001002180422390882a4d991ddc0a8e41212035055541a0a"
 )
-_USERS = bytes.fromhex(
+USERS = bytes.fromhex(
     "00000000000000080310d9958c83081a0e080210c8a5a0dcd782a0bc66180630"
     "0000000000000008021096b3b396091a26080010021807221e220f0a0162120a"
 )
 
 
 @pytest.mark.parametrize(
-    ("heads", "index"), [([], 0), ([_USERS], 0), ([_ATTRIBUTES], 3), ([_ATTRIBUTES, _VERSION, _USERS], 4)]
+    ("heads", "index"), [([], 0), ([USERS], 0), ([ATTRIBUTES], 3), ([ATTRIBUTES, VERSION, USERS], 4)]
 )
 def test_the_last_entry_in_the_format_of_3_5_is_found_in_a_real_log(heads: list[bytes], index: int) -> None:
     assert wal.last_v2_entry(heads) == index
