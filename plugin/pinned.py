@@ -39,7 +39,7 @@ class Pinned(Resource):
         if waiting:
             await self.warn(
                 urn,
-                f"{new['node']} keeps {', '.join(waiting)} as of generation {before}; "
+                f"{new['node']} keeps {', '.join(sorted(waiting))} as of generation {before}; "
                 f"raise `{new['setting']}` to {before + 1} to apply the settings",
             )
         return {**new, **kept}, ()
