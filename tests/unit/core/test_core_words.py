@@ -142,3 +142,6 @@ def test_a_bundle_is_the_same_text_whichever_authority_comes_first() -> None:
     assert both.count("BEGIN CERTIFICATE") == 2
     assert pem.bundle([OLD, NEW]) == both
     assert pem.bundle([f"{NEW}\n# a remark\n{OLD}", f"\n{NEW}\n"]) == both
+    read = pem.trust(both, OLD, LEAF, "")
+    assert len(read.client_bundle) == 2 and len(read.peer_bundle) == 1
+    assert read.peer_issuer == ""
