@@ -73,6 +73,7 @@ def test_a_roll_that_crashed_is_finished_by_the_next_up(
     has_all_writes(client, writer)
 
 
+@long
 def test_a_roll_whose_engine_and_provider_were_killed_is_finished_by_the_next_up(stack: Stack, client: Client) -> None:
     before, value = stack.pids(), _change(stack)
     with Writer(client) as writer:
