@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from etcd import lease, planning
-from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
+from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.etcdctl import Etcdctl
 from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
 from etcd.member import Member
-from etcd.observation import HostFacts, observe
+from etcd.observation import HostFacts, observe, parse_answering
 from etcd.planning import Observed, Step, Target
 from etcd.ssh import Address, Pool, Session
 
@@ -28,6 +28,10 @@ _UNSETTLING = (
     planning.UpdatePeerUrl,
 )
 _NEEDS_SETTLED = (planning.Restart, planning.AddLearner, planning.RemoveMember)
+# A cluster that lost its leader has another one after two election timeouts, but for split votes (raft, section 5.2).
+_ELECTIONS = 2
+# etcd's default
+_ELECTION_MILLISECONDS = "1000"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,12 @@ def _nodes(target: Target) -> dict[str, Member]:
     return {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
 
 
+def _refuse_another_machine(name: str, target: Target, error: ClusterError) -> None:
+    """Raise a wrong host key, unless the node leaves: its machine may be somebody else's by now."""
+    if isinstance(error, WrongHostKey) and name in target.members:
+        raise error
+
+
 async def observe_all(run: Run, target: Target) -> Look:
     """Look at all hosts at once; a host that cannot be reached is a value, the problem it has."""
     nodes = _nodes(target)
@@ -80,11 +90,13 @@ async def observe_all(run: Run, target: Target) -> Look:
         try:
             session = await run.pool.session(name, run.addresses[name])
             return await observe(session, nodes[name], "member", run.deadlines.command, staged)
-        except Unreachable as error:
+        except (Unreachable, WrongHostKey) as error:
+            _refuse_another_machine(name, target, error)
             return error.problems[0]
 
     names = sorted(nodes)
-    observed = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
+    looks = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
+    observed = planning.without_strangers(looks, target)
     return Look(observed, await alive_elsewhere(run.pool, run.addresses, nodes, observed, run.deadlines.command))
 
 
@@ -103,8 +115,8 @@ async def alive_elsewhere(
         etcdctl = Etcdctl(session, nodes[name], seconds)
         endpoints = [url for entry in unseen for url in entry.client_urls]
         answer = await etcdctl.json("endpoint", "health", endpoints=endpoints)
-        healthy = {entry["endpoint"] for entry in answer or () if entry.get("health")}
-        return frozenset(entry.member_id for entry in unseen if healthy & set(entry.client_urls))
+        answers = parse_answering(answer)
+        return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))
     return frozenset()
 
 
@@ -114,7 +126,8 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
     for name in sorted(_nodes(target)):
         try:
             reachable[name] = await run.pool.session(name, run.addresses[name])
-        except Unreachable as error:
+        except (Unreachable, WrongHostKey) as error:
+            _refuse_another_machine(name, target, error)
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
     async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command) as hold:
@@ -125,7 +138,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[str] = set()
     done: frozenset[Step] = frozenset()
-    settled, steps = True, 0
+    settled, doubted, steps = True, False, 0
     while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
         plan = planning.plan(look.observed, hands.target, look.alive, done)
@@ -150,12 +163,37 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             await asyncio.sleep(SETTLE_SECONDS)
             settled = True
             continue
+        if not doubted and _rests_on_silence(step, look):
+            pause = _election_seconds(hands.target)
+            await run.say(
+                f"Looking once more in {pause:.0f} s, since this rests on members that did not answer: {step}"
+            )
+            await asyncio.sleep(pause)
+            settled = doubted = True
+            continue
         await execute(replace(hands, facts=look.facts), step)
         done, steps = done | {step}, steps + 1
+        doubted = False
         settled = settled and not isinstance(step, _UNSETTLING)
     raise ClusterError(
         Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
     )
+
+
+def _rests_on_silence(step: Step, look: Look) -> bool:
+    """Return whether a step stops or removes a member that runs perhaps, because it gave no answer this once."""
+    answering = {seen.status.member_id for seen in look.facts.values() if seen.healthy and seen.status}
+    if isinstance(step, planning.RemoveMember):
+        return step.member_id not in answering | look.alive
+    return isinstance(step, planning.StartExisting) and any(look.facts[name].is_running for name in step.names)
+
+
+def _election_seconds(target: Target) -> float:
+    """Return how long to wait for a leader, in seconds."""
+    timeouts = (
+        int(wanted.member.options.get("election-timeout", _ELECTION_MILLISECONDS)) for wanted in target.members.values()
+    )
+    return max(SETTLE_SECONDS, _ELECTIONS * max(timeouts, default=0) / 1000)
 
 
 def _outcome(facts: Mapping[str, HostFacts], target: Target, steps: int) -> Outcome:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
@@ -16,9 +17,14 @@ _RETRY_SECONDS = 1
 _SCRIPT_SECONDS = 150
 
 
+def now() -> float:
+    """Return seconds that pass while this machine sleeps too, where it can tell; the event loop's do not."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 @dataclass
 class Lease:
-    """A run's hold on the cluster; `lost` says why it ended early."""
+    """A run's hold on the cluster, granted at a time of `now()`; `lost` says why it ended early."""
 
     holder: str
     granted_at: float
@@ -28,7 +34,7 @@ class Lease:
         """Raise when another run has taken over, or may have because this one is cut off from the hosts."""
         if self.lost:
             raise self.lost
-        if asyncio.get_running_loop().time() - self.granted_at > SECONDS:
+        if now() - self.granted_at > SECONDS:
             raise ClusterError.of(
                 "cluster",
                 f"the hold on it could not be renewed for {SECONDS} s, so another run may have taken over",
@@ -48,13 +54,12 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
     Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder. A majority
     is enough, but a killed run's lease may end later on one host than on the others, and that host would refuse steps.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait_seconds
+    deadline = now() + wait_seconds
     while True:
-        asked = loop.time()
+        asked = now()
         answers = await _on_all(sessions, "acquire", holder)
         blocked = _blocked(answers, hosts)
-        late = loop.time() > deadline
+        late = now() > deadline
         if blocked is None and (late or not _others(answers)):
             break
         if blocked:
@@ -63,6 +68,12 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
                 raise blocked
         # The wait is for another run's clock, not for a condition that could be watched.
         await asyncio.sleep(_RETRY_SECONDS)
+    if now() - asked > _RENEW_SECONDS:
+        # A host on which another run's last step was still under way took its time, and the others' leases went on.
+        asked = now()
+        if blocked := _blocked(await _on_all(sessions, "renew", holder, _RENEW_SECONDS), hosts):
+            await _on_all(sessions, "release", holder)
+            raise blocked
     lease = Lease(holder, asked)
     renewal = asyncio.create_task(_renew(sessions, hosts, lease))
     try:
@@ -77,7 +88,7 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
 async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> None:
     while lease.lost is None:
         await asyncio.sleep(_RENEW_SECONDS)
-        asked = asyncio.get_running_loop().time()
+        asked = now()
         try:
             answers = await _on_all(sessions, "renew", lease.holder, _RENEW_SECONDS)
             lease.lost = _blocked(answers, hosts)

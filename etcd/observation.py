@@ -276,13 +276,22 @@ def parse_members(answer: Any) -> tuple[ListedMember, ...]:
     )
 
 
-def _healthy(answer: Any) -> bool:
-    """Tell whether the linearizable read went through; etcdctl reports an alarm only after it has."""
-    return (
-        isinstance(answer, list)
-        and bool(answer)
-        and all(entry.get("health") or "Active Alarm" in str(entry.get("error")) for entry in answer)
+def parse_answering(answer: Any) -> frozenset[str]:
+    """Return the endpoints of `etcdctl endpoint health -w json` whose linearizable read went through.
+
+    etcdctl reports an alarm, of whichever member, only after it has.
+    """
+    if not isinstance(answer, list):
+        return frozenset()
+    return frozenset(
+        entry.get("endpoint", "")
+        for entry in answer
+        if entry.get("health") or "Active Alarm" in str(entry.get("error"))
     )
+
+
+def _healthy(answer: Any) -> bool:
+    return bool(answer) and len(parse_answering(answer)) == len(answer)
 
 
 _ALARMS = {1: "NOSPACE", 2: "CORRUPT"}

@@ -188,6 +188,7 @@ class Preflight(Resource):
         """Plan as Rollout will, refuse what it would refuse, and tell the steps."""
         nodes = {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
         addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
+        observed = planning.without_strangers(observed, target)
         alive = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
         plan = planning.plan(observed, target, alive)
         for warning in plan.warnings:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from etcd import convergence, lease, scripts
 from etcd.convergence import Run
-from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Target, TargetMember
@@ -108,7 +108,7 @@ class Rollout(Resource):
         for name, connection in state["connections"].items():
             try:
                 sessions[name] = await self.context.session(name, connection)
-            except Unreachable as error:
+            except (Unreachable, WrongHostKey) as error:
                 unreachable += error.problems
         if unreachable and not state["abandon_unreachable"]:
             raise ClusterError(

@@ -16,14 +16,19 @@ _PROMOTE_PAUSE_SECONDS = 0.5
 
 async def remove_member(hands: Hands, step: RemoveMember) -> None:
     """Remove a member from the list, then stop it and rename its data, if its host is known and answers."""
-    if step.leads and step.host:
-        await hand_over(hands, step.host)
+    if step.leads:
+        await hand_over(hands, step.host, _client_urls(hands, step.member_id) if step.host is None else ())
     crash_point("before-remove")
     await hands.leader(without=step.host if step.leads else None).run("member", "remove", step.member_id)
     crash_point("removed")
     if step.host and step.host in hands.sessions:
         await set_aside(hands, step.host)
     crash_point("set-aside")
+
+
+def _client_urls(hands: Hands, member_id: str) -> Sequence[str]:
+    listed = (entry for seen in hands.serving.values() for entry in seen.members)
+    return next((entry.client_urls for entry in listed if entry.member_id == member_id), ())
 
 
 async def retire(hands: Hands, step: Retire) -> None:
@@ -100,12 +105,16 @@ def listed_urls(members: Sequence[ListedMember], wanted: Mapping[str, str]) -> d
 
 
 async def promote(hands: Hands, step: Promote) -> None:
-    """Promote a learner; etcd refuses until it has applied 90 % of what the leader has, so it is asked again."""
+    """Promote a learner, and wait until it answers as a voter.
+
+    etcd refuses until the learner has applied 90 % of what the leader has, so it is asked again.
+    """
     deadline = asyncio.get_running_loop().time() + hands.deadlines.catch_up
     while True:
         result = await hands.leader(without=step.name).run("member", "promote", step.member_id, check=False)
         if result.status == 0:
             crash_point("promoted")
+            await hands.await_serving(step.name)
             return
         words = (result.stderr.strip() or result.stdout.strip()).splitlines()
         reason = words[-1] if words else "no reason given"

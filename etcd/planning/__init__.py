@@ -28,6 +28,7 @@ from etcd.planning.steps import (
     SwitchCertificates,
     UpdatePeerUrl,
 )
+from etcd.planning.strangers import without_strangers
 from etcd.planning.target import (
     Attempt,
     Observed,
@@ -68,6 +69,7 @@ __all__ = [
     "born_text",
     "plan",
     "quorum",
+    "without_strangers",
 ]
 
 _STAGES: tuple[Callable[[Situation], list[Step]], ...] = (
@@ -90,6 +92,7 @@ def plan(
     `alive` are the ids of listed members that answer although no observed host runs them; `done` are the steps that
     this run has taken. Only the first step is safe for certain: who executes it looks again before the next.
     """
+    observed = without_strangers(observed, target)
     facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
     down = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, Problem)}
     staying = {name: seen for name, seen in facts.items() if name in target.members}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning.steps import Plan, StartExisting, StartNew, Step, SwitchCertificates
-from etcd.planning.target import Attempt, Refusal, Target, born_cluster, quorum
+from etcd.planning.target import Attempt, Refusal, Target, cluster_ids, quorum
 from etcd.ssh import as_text
 
 
@@ -13,12 +13,7 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     """Refuse hosts whose data or markers belong to different clusters."""
     ids: dict[str, list[str]] = {}
     for name, seen in facts.items():
-        known = {
-            seen.wal.cluster_id if seen.wal else "",
-            seen.status.cluster_id if seen.status else "",
-            born_cluster(seen.born or ""),
-        }
-        for cluster_id in sorted(known - {""}):
+        for cluster_id in sorted(cluster_ids(seen)):
             ids.setdefault(cluster_id, []).append(name)
     if target.cluster_id:
         ids.setdefault(target.cluster_id, [])
@@ -110,8 +105,8 @@ def _start_stopped(
     )
     warnings = tuple(str(problem) for problem in down.values())
     if not born:
-        cluster_ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
-        warnings += (f"All hosts hold data of cluster {as_text(sorted(cluster_ids))}; it is resumed",)
+        ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
+        warnings += (f"All hosts hold data of cluster {as_text(sorted(ids))}; it is resumed",)
     # A member whose certificate has ended serves nobody; that may be all there is to mend.
     leafs = stale_leafs(facts, target)
     steps: list[Step] = [SwitchCertificates(leafs)] if leafs else []

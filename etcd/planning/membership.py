@@ -30,7 +30,11 @@ def start(now: Situation) -> list[Step]:
         sorted(
             name
             for name, entry in now.by_url.items()
-            if (seen := now.facts.get(name)) and not seen.is_running and _has_own_data(seen, entry)
+            if (seen := now.facts.get(name))
+            and not seen.is_running
+            and _has_own_data(seen, entry)
+            # Where one with this id answers already, a second one would vote twice.
+            and entry.member_id not in now.alive
         )
     )
     return [StartExisting(stopped)] if stopped else []
@@ -78,6 +82,7 @@ def _replaced(now: Situation) -> dict[str, ListedMember]:
         if seen is None:
             continue
         if _has_own_data(seen, entry):
+            _refuse_copy(now, name, seen, entry)
             continue
         if now.is_alive(entry):
             raise refuse(
@@ -100,8 +105,25 @@ def _replaced(now: Situation) -> dict[str, ListedMember]:
                 f'Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: "{entry.member_id}"` '
                 "that an empty member takes its place",
             )
+        if entry.member_id in now.alive:
+            raise refuse(
+                name,
+                f"its disk has no data, but member {entry.member_id} still answers at {', '.join(entry.client_urls)}",
+                f"Check that the node's `address` and `nodes.{name}.ssh` lead to the same machine",
+            )
         replaced[name] = entry
     return replaced
+
+
+def _refuse_copy(now: Situation, name: str, seen: HostFacts, entry: ListedMember) -> None:
+    """Refuse a second process with the id of one that answers: it would vote twice, and writes could be lost."""
+    if seen.is_running or entry.member_id not in now.alive:
+        return
+    raise refuse(
+        name,
+        f"it holds the data of member {entry.member_id}, which still answers at {', '.join(entry.peer_urls)}",
+        "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` again",
+    )
 
 
 def repair(now: Situation) -> list[Step]:
@@ -123,6 +145,7 @@ def repair(now: Situation) -> list[Step]:
                 "Check which disk is mounted on which host",
             )
         if not own_data and not entry.name:
+            _refuse_lost_disk(now, name, seen)
             steps.append(StartJoin(name))
     for name, entry in now.by_url.items():
         if entry.is_learner and name in now.down:
@@ -139,9 +162,21 @@ def repair(now: Situation) -> list[Step]:
     return steps
 
 
+def _refuse_lost_disk(now: Situation, name: str, seen: HostFacts) -> None:
+    """Refuse a join that would set aside the data of a member that does not answer: it may be the only copy."""
+    for entry in now.listed:
+        if seen.wal and seen.wal.member_id == entry.member_id and not now.is_alive(entry):
+            raise refuse(
+                name,
+                f"its disk holds the data of member {entry.member_id} ({now.label(entry)}), which does not answer",
+                "Check which disk is mounted on which host",
+            )
+
+
 def add(now: Situation) -> list[Step]:
     """Add the wanted nodes that are no members, one learner at a time."""
-    if not now.missing:
+    # A corrupt member that is not wanted leaves first: nothing is added while its alarm is raised.
+    if not now.missing or _corrupt(now):
         return []
     if unreachable := [now.down[name] for name in now.missing if name in now.down]:
         raise Refusal(*unreachable)
@@ -161,8 +196,15 @@ def add(now: Situation) -> list[Step]:
         )
     steps: list[Step] = []
     for name in sorted(now.missing):
+        if seen := now.facts.get(name):
+            _refuse_lost_disk(now, name, seen)
         steps += [AddLearner(name), StartJoin(name), Promote(name, "")]
     return steps
+
+
+def _corrupt(now: Situation) -> list[ListedMember]:
+    """Return the members that are not wanted, answer, and have corrupt data."""
+    return [entry for entry in now.unwanted if now.is_alive(entry) and (entry.member_id, "CORRUPT") in now.alarms]
 
 
 def remove(now: Situation) -> list[Step]:
@@ -173,9 +215,17 @@ def remove(now: Situation) -> list[Step]:
     )
     if not going:
         return []
+    going = _corrupt(now) or going
     first = going[0]
+    successor = now.by_url.get(first.name)
+    if successor and not now.is_alive(successor) and not _corrupt(now):
+        raise refuse(
+            now.label(first),
+            f"it stays, since the member in its place ({successor.member_id}) does not answer",
+            f"Repair {first.name} first",
+        )
     # While members are still to be added, this is a forecast only; it is judged when its turn comes.
-    if not first.is_learner and not now.missing:
+    if not first.is_learner and (not now.missing or _corrupt(now)):
         staying = len(now.voters) - 1
         healthy = now.healthy_voters(without=[first.member_id])
         if healthy < quorum(staying):

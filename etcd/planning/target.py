@@ -84,3 +84,13 @@ def born_text(cluster_id: str, member_id: str) -> str:
 def born_cluster(text: str) -> str:
     """Return the cluster id that a born marker names."""
     return notes.values(text).get("cluster", "")
+
+
+def cluster_ids(seen: HostFacts) -> set[str]:
+    """Return the ids of the clusters that a host's data, its marker and its running member belong to."""
+    ids = {
+        seen.wal.cluster_id if seen.wal else "",
+        seen.status.cluster_id if seen.status else "",
+        born_cluster(seen.born or ""),
+    }
+    return ids - {""}

@@ -46,7 +46,8 @@ def is_changing(now: Situation) -> bool:
 def refuse_mixed(now: Situation) -> list[Step]:
     """Refuse a version change together with a change of members, unless a dead member is being replaced.
 
-    A stage that never has a step: what is stopped starts before it is judged.
+    What is stopped starts before it is judged. A member that joins may be the first one on the wanted version, so what
+    must come before that comes before the join too.
     """
     if not is_changing(now):
         return []
@@ -67,11 +68,11 @@ def refuse_mixed(now: Situation) -> list[Step]:
             f"it changes to {wanted(now)} together with the members ({names})",
             "Do one after the other, each with an `up` of its own",
         )
-    return []
+    return before_restarts(now) if joining and not now.alarms else []
 
 
 def before_restarts(now: Situation) -> list[Step]:
-    """Return what must be done before the first member restarts on another version; refuses impossible changes."""
+    """Return what must be done before the first member runs another version; refuses impossible changes."""
     versions = sorted({seen.status.version for seen in now.serving.values() if seen.status}, key=parse)
     if not is_changing(now):
         return cancelled(now)

@@ -39,7 +39,10 @@ say_file active_unit "$config/current/etcd.service"
 say_file active_version "$config/current/version"
 [ ! -d "$data" ] || say data "$(stat -c %U "$data")"
 [ ! -d "$data/member" ] || say leftover yes
-for segment in "$wal"/*.wal; do
+# A move that was interrupted has left the log here; relocate.sh finishes it.
+segments=$wal
+[ ! -d "$data/wal-on-its-way" ] || segments=$data/wal-on-its-way
+for segment in "$segments"/*.wal; do
 	[ ! -f "$segment" ] || say wal "$(head -c 512 "$segment" | base64 -w 0)"
 	break
 done

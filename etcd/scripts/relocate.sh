@@ -2,6 +2,30 @@
 # An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
 # the source when it had to be copied to another file system; nothing is removed but an unfinished copy.
 config=$1 old_data=$2 old_wal=${3:-$2/member/wal} new_data=$4 new_wal=${5:-$4/member/wal} user=$6 group=$7
+existing() { # PATH: it, or the nearest directory above it that is there
+	path=$1
+	while [ ! -e "$path" ]; do path=$(dirname "$path"); done
+	printf '%s\n' "$path"
+}
+copied() { # FROM TO: how many KiB a copy to another file system takes, 0 where a rename will do
+	if [ ! -e "$1" ] || [ "$(stat -c %d "$1")" = "$(stat -c %d "$(existing "$2")")" ]; then echo 0; else du -sk "$1" | cut -f 1; fi
+}
+room() { # KIBIBYTES DIRECTORY: fails while the member still runs
+	free=$(df -Pk "$(existing "$2")" | awk 'NR == 2 { print $4 }')
+	if [ "$1" -eq 0 ] || [ "$free" -gt "$1" ]; then return 0; fi
+	echo "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back" >&2
+	exit 1
+}
+data_size=0 log_size=0
+if [ "$old_data" != "$new_data" ]; then data_size=$(copied "$old_data/member" "$new_data"); fi
+case $old_wal in "$old_data/member"/*) ;; *) [ "$old_wal" = "$new_wal" ] || log_size=$(copied "$old_wal" "$new_data") ;; esac
+room "$((data_size + log_size))" "$new_data"
+case $new_wal in
+"$old_wal" | "$new_data"/*) ;;
+*) room "$(copied "$old_wal" "$new_wal")" "$new_wal" ;;
+esac
+# A reboot in the middle must not start the member on what is left at the old place; activate.sh enables it again.
+systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service
 stamp=$(date +%Y%m%dT%H%M%S)
 own() {

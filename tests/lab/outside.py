@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import secrets
+import socket
 import ssl
 import subprocess
 import tarfile
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from cryptography import x509
 from harness import VERSION, Stack
 
 from lab import releases
@@ -34,6 +36,19 @@ def etcdctl(folder: Path) -> Path:
         target.write_bytes(content.read())
     target.chmod(0o755)
     return target
+
+
+def served(address: str, port: int) -> x509.Certificate:
+    """Return the certificate that a new connection is shown; it is not verified here."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((address, port), timeout=5) as link,
+        context.wrap_socket(link) as connection,
+    ):
+        found = connection.getpeercert(binary_form=True)
+    assert found
+    return x509.load_der_x509_certificate(found)
 
 
 class Client:

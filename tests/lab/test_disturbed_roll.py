@@ -8,18 +8,17 @@ from conftest import MakeHosts, MakeStack
 from harness import Run, Stack, main_pid
 from interruptions import has_all_writes, is_whole, running_with
 from outside import Client, Writer
+from rolls import FIRST, NODES, SETTING, change
 
 from lab.system import until
 
 pytestmark = pytest.mark.lab
 long = pytest.mark.long
-NODES = ["etcd-1", "etcd-2", "etcd-3"]
-SETTING = "ETCD_SNAPSHOT_COUNT"
 
 
 @pytest.fixture(scope="module")
 def stack(fresh_for_module: MakeHosts, make_module_stack: MakeStack) -> Stack:
-    made = make_module_stack(fresh_for_module(3), etcd={"snapshot-count": "20000"})
+    made = make_module_stack(fresh_for_module(3), etcd=FIRST)
     made.up()
     return made
 
@@ -35,13 +34,6 @@ def colleague(stack: Stack, tmp_path: Path) -> Iterator[Stack]:
     other = stack.copied(tmp_path / "colleague")
     yield other
     other.close()
-
-
-def _change(stack: Stack) -> str:
-    """Change a setting that all members must restart for, and return its new value."""
-    value = str(int(stack.config["etcd"]["snapshot-count"]) + 1)
-    stack.config["etcd"] = {"snapshot-count": value}
-    return value
 
 
 def _order(stack: Stack) -> list[str]:
@@ -74,7 +66,7 @@ def _is_finished(stack: Stack, client: Client, value: str) -> None:
 
 
 def test_ctrl_c_stops_after_the_step_in_hand_and_the_next_up_goes_on(stack: Stack, client: Client) -> None:
-    before, first, value = stack.pids(), _order(stack)[0], _change(stack)
+    before, first, value = stack.pids(), _order(stack)[0], change(stack)
     with Writer(client) as writer:
         run = stack.start_up()
         run.prints(f"Restart {first}")
@@ -95,7 +87,7 @@ def test_ctrl_c_stops_after_the_step_in_hand_and_the_next_up_goes_on(stack: Stac
 def test_the_second_of_two_operators_is_refused_and_changes_nothing(
     stack: Stack, client: Client, colleague: Stack
 ) -> None:
-    first, value = _order(stack)[0], _change(stack)
+    first, value = _order(stack)[0], change(stack)
     colleague.config |= {"etcd": {"snapshot-count": "30000"}, "deadlines": {"command": 8}}
     with Writer(client) as writer:
         run = stack.start_up()
@@ -119,7 +111,7 @@ def test_the_second_of_two_operators_is_refused_and_changes_nothing(
 def test_a_run_that_slept_for_longer_than_its_lease_changes_nothing_more(
     stack: Stack, client: Client, colleague: Stack
 ) -> None:
-    first, value = _order(stack)[0], _change(stack)
+    first, value = _order(stack)[0], change(stack)
     wanted = str(int(value) + 1)
     colleague.config |= {"etcd": {"snapshot-count": wanted}}
     with Writer(client) as writer:
@@ -142,7 +134,7 @@ def test_a_run_that_slept_for_longer_than_its_lease_changes_nothing_more(
 
 @long
 def test_a_host_that_reboots_in_the_middle_of_its_step(stack: Stack, client: Client) -> None:
-    first, value = _order(stack)[0], _change(stack)
+    first, value = _order(stack)[0], change(stack)
     with Writer(client) as writer:
         run = stack.start_up()
         run.prints(f"Restart {first}")
@@ -159,7 +151,7 @@ def test_a_host_that_reboots_in_the_middle_of_its_step(stack: Stack, client: Cli
 @long
 def test_a_connection_that_breaks_in_the_middle_of_a_roll(stack: Stack, client: Client) -> None:
     first, second, leader = _order(stack)
-    value = _change(stack)
+    value = change(stack)
     with Writer(client) as writer:
         run = stack.start_up()
         _wait_for_restart(stack, client, first, value, run)
@@ -195,7 +187,7 @@ def _dies_in_the_middle(stack: Stack, client: Client, value: str) -> str:
 
 
 def test_the_next_member_dies_in_the_middle_of_a_roll_and_is_repaired(stack: Stack, client: Client) -> None:
-    value = _change(stack)
+    value = change(stack)
     with Writer(client) as writer:
         dead = _dies_in_the_middle(stack, client, value)
         stack.hosts[dead].start()
@@ -208,7 +200,7 @@ def test_the_next_member_dies_in_the_middle_of_a_roll_and_is_repaired(stack: Sta
 def test_the_next_member_dies_in_the_middle_of_a_roll_and_is_replaced(
     stack: Stack, client: Client, tools: Path, fresh_for_module: MakeHosts
 ) -> None:
-    value = _change(stack)
+    value = change(stack)
     (spare,) = fresh_for_module(1)
     with Writer(client) as writer:
         dead = _dies_in_the_middle(stack, client, value)

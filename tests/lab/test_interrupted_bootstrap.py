@@ -26,9 +26,9 @@ long = pytest.mark.long
 @pytest.mark.parametrize(
     "point",
     [
-        "announced",
+        pytest.param("announced", marks=long),
         pytest.param("activated", marks=long),
-        "first-started",
+        pytest.param("first-started", marks=long),
         pytest.param("started", marks=long),
         "quorum",
         pytest.param("born", marks=long),

@@ -2,8 +2,6 @@
 
 import datetime
 import json
-import socket
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,24 +10,11 @@ from aging import let_all_end
 from conftest import MakeHosts, MakeStack, Measure
 from cryptography import x509
 from harness import Stack
-from outside import Client, Writer
+from outside import Client, Writer, served
 
 from lab.system import until
 
 pytestmark = pytest.mark.lab
-
-
-def served(address: str, port: int) -> x509.Certificate:
-    """Return the certificate that a new connection is shown; it is not verified here."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection((address, port), timeout=5) as link,
-        context.wrap_socket(link) as connection,
-    ):
-        found = connection.getpeercert(binary_form=True)
-    assert found
-    return x509.load_der_x509_certificate(found)
 
 
 def _served_by_all(stack: Stack, ports: Sequence[int] = (2379, 2380)) -> dict[str, x509.Certificate]:

@@ -1,16 +1,13 @@
 """Another CA for clients or peers, while a client that trusts what was published writes from outside."""
 
-import socket
-import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 from authorities import Authority
 from conftest import MakeHosts, MakeStack, Measure
-from cryptography import x509
 from harness import Stack
-from outside import Client, Writer
+from outside import Client, Writer, served
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
@@ -26,16 +23,8 @@ PORTS = {"client": 2379, "peer": 2380}
 
 
 def _issuer(address: str, port: int) -> str:
-    """Return who issued the certificate that a new connection is shown; it is not verified here."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection((address, port), timeout=5) as link,
-        context.wrap_socket(link) as connection,
-    ):
-        found = connection.getpeercert(binary_form=True)
-    assert found
-    return x509.load_der_x509_certificate(found).issuer.rfc4514_string()
+    """Return who issued the certificate that a new connection is shown."""
+    return served(address, port).issuer.rfc4514_string()
 
 
 def _restarted(stack: Stack, pids: dict[str, int]) -> list[str]:

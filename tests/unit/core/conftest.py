@@ -10,8 +10,6 @@ from host_namespace import Namespace, host_namespace
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
     with host_namespace(tmp_path_factory.mktemp("namespace")) as made:
-        if made is None:
-            pytest.skip("this account cannot make a mount namespace (root can)")
         yield made
 
 

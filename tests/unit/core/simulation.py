@@ -443,7 +443,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
             raise Harm(f"{step}: etcd refuses, unhealthy cluster")
         others = [each for each in world.members if not each.learner and each.id != entry.id and world.runner(each.id)]
         due = [each for each in others if each.place not in wish.places.values()]
-        if alive and world.leader == entry.id and due:
+        if alive and world.leader == entry.id and due and world.alarm != (entry.id, "CORRUPT"):
             raise Harm(f"{step}: the leader leaves before {due}")
     worlds = []
     if step.leads and step.host:
@@ -464,7 +464,8 @@ def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: b
     given_up = entry.place not in wanted and (entry.name, entry.id) in wish.confirmed
     if alive and not given_up and (entry.place in wanted or entry.name in wish.places):
         raise Harm(f"{step}: a healthy member of a node that is wanted")
-    if alive and any(world.entry_at(place) is None for place in wanted):
+    corrupt = world.alarm == (entry.id, "CORRUPT")
+    if alive and not corrupt and any(world.entry_at(place) is None for place in wanted):
         raise Harm(f"{step}: before the members that are missing were added")
     if alive and other_versions(world, wish):
         raise Harm(f"{step}: while the version changes")

@@ -3,19 +3,22 @@
 import asyncio
 import contextlib
 import datetime
+import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import CLUSTER, down, empty, member_id, serving, stopped, target
+from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, stopped, target
 
 from etcd import convergence, execution, lease
 from etcd.convergence import Outcome, Run, converge
-from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
+from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
+from etcd.observation import HostFacts
 from etcd.planning import RecordBirth, Refusal, Restart, StartExisting, StartNew, Step, Target
-from etcd.ssh import Address
+from etcd.ssh import Address, Result
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
 STALE = {name: serving(name, running_revision="r0") for name in "abc"}
@@ -60,7 +63,7 @@ def run(cluster: Cluster, wanted: Target, monkeypatch: pytest.MonkeyPatch) -> Ou
 
     @contextlib.asynccontextmanager
     async def granted(*_: Any) -> AsyncIterator[Lease]:
-        yield Lease("run-1", asyncio.get_running_loop().time())
+        yield Lease("run-1", lease.now())
 
     monkeypatch.setattr(lease, "held", granted)
     monkeypatch.setattr(convergence, "observe_all", cluster.observe_all)
@@ -178,3 +181,132 @@ def test_a_run_without_its_lease_takes_no_step() -> None:
     hands = Hands({}, target(), lost, DEADLINES, None, say, None)
     with pytest.raises(ClusterError, match="another run has it"):
         asyncio.run(execute(hands, StartNew(("a",), None)))
+
+
+# who answers at an address that no host runs
+
+
+class Foreign:
+    """A pool of machines of which c is another one by now."""
+
+    async def session(self, node: str, _address: Address) -> Any:
+        if node == "c":
+            raise WrongHostKey(Problem("c", "it shows another host key", "Compare it"))
+        return node
+
+
+def looked(wanted: Target, monkeypatch: pytest.MonkeyPatch) -> convergence.Look:
+    async def observe(name: str, *_: Any) -> HostFacts:
+        return serving(name, names="ab")
+
+    monkeypatch.setattr(convergence, "observe", observe)
+    cluster = Cluster()
+    address = Address("192.0.2.1", 22, "root", None, None, False, "ssh-ed25519 key", False, 5)
+    work = Run(Foreign(), dict.fromkeys("abc", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    return asyncio.run(convergence.observe_all(work, wanted))
+
+
+def test_another_machine_in_the_place_of_a_node_that_leaves_is_a_host_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look = looked(target("ab", leaving={"c": member("c")}), monkeypatch)
+    assert isinstance(look.observed["c"], Problem) and set(look.facts) == {"a", "b"}
+    with pytest.raises(WrongHostKey):
+        looked(target(), monkeypatch)
+
+
+async def asked(healths: list[dict[str, Any]]) -> frozenset[str]:
+    """Return which members answer elsewhere, when etcdctl says this of their endpoints."""
+    away = replace(listed("c"), client_urls=("https://192.0.2.9:2379",))
+    seen = {name: serving(name, members=(listed("a"), listed("b"), away)) for name in "ab"}
+
+    class Asking:
+        async def session(self, *_: Any) -> "Asking":
+            return self
+
+        async def run(self, *_: Any, **__: Any) -> Result:
+            return Result(1, json.dumps(healths), "")
+
+    address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
+    nodes = {name: member(name) for name in "ab"}
+    return await convergence.alive_elsewhere(Asking(), dict.fromkeys("ab", address), nodes, seen, 60)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "alive"),
+    [
+        ({"health": True}, True),
+        ({"health": False, "error": "Active Alarm(s): NOSPACE "}, True),
+        ({"health": False, "error": "context deadline exceeded"}, False),
+    ],
+)
+def test_a_member_elsewhere_answers_also_while_an_alarm_is_raised(said: dict[str, Any], alive: bool) -> None:
+    answering = asyncio.run(asked([{"endpoint": "https://192.0.2.9:2379", **said}]))
+    assert answering == (frozenset({member_id("c")}) if alive else frozenset())
+
+
+# what rests on silence
+
+
+class Changing(Cluster):
+    """Shows the next of `looks` at each look, after the last one that again."""
+
+    async def observe_all(self, *_: Any) -> convergence.Look:
+        look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
+        return convergence.Look(look, frozenset())
+
+
+def voting(milliseconds: int, **changes: Any) -> Target:
+    """Return a wanted cluster with this election timeout."""
+    members = {
+        name: replace(wanted, member=member(name, options={"election-timeout": str(milliseconds)}))
+        for name, wanted in target(**changes).members.items()
+    }
+    return Target(members)
+
+
+SILENT = {name: silent(name) for name in "abc"}
+
+
+@pytest.mark.parametrize(("election", "pause"), [(1000, convergence.SETTLE_SECONDS), (30_000, 60)])
+def test_members_that_elect_a_leader_are_not_restarted(
+    election: int, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Changing(SILENT, ALL_SERVE)
+    assert run(cluster, voting(election), monkeypatch).steps == 0
+    assert cluster.pauses == [pause]
+
+
+def test_a_roll_goes_on_one_by_one_after_an_election(monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = {name: silent(name, running_revision="r0") for name in "abc"}
+    cluster = Changing(stale, STALE, {**STALE, "b": serving("b")}, {**ALL_SERVE, "a": STALE["a"]}, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert Restart("b", False) in cluster.steps and not any(isinstance(step, StartExisting) for step in cluster.steps)
+
+
+def test_members_that_stay_silent_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing(SILENT, SILENT, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert cluster.steps == [StartExisting(("a", "b", "c"))]
+
+
+def test_members_that_do_not_run_are_started_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing({name: stopped(name) for name in "abc"}, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert (cluster.steps, cluster.pauses) == ([StartExisting(("a", "b", "c"))], [])
+
+
+def test_a_member_that_answers_at_the_second_look_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = (listed("a"), listed("b"), replace(listed("c"), peer_urls=("https://192.0.2.9:2380",)))
+    moved = {"a": serving("a", members=entries), "b": serving("b", members=entries), "c": empty()}
+
+    class Slow(Changing):
+        """Its member c answers at the second look."""
+
+        async def observe_all(self, *_: Any) -> convergence.Look:
+            return convergence.Look(moved, frozenset({member_id("c")} if self.pauses else ()))
+
+    cluster = Slow(moved)
+    with pytest.raises(Refusal, match="still answers"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == []

@@ -1,6 +1,7 @@
 """The right to change a cluster, from the answers of its hosts."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,31 @@ def test_a_host_that_hangs_does_not_cost_a_majority_its_lease(monkeypatch: pytes
             one.check()
 
     asyncio.run(asyncio.wait_for(renewed(), 10))
+
+
+def test_a_lease_that_ended_while_one_host_was_busy_is_renewed_before_it_is_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "clock_gettime", lambda _: clock[0])
+
+    def busy(action: str) -> str:
+        clock[0] += 120 if action == "acquire" else 0
+        return "" if action == "acquire" else "gone"
+
+    hosts = {"a": Host(), "b": Host(), "c": Host(busy)}
+    assert "a renew" in asyncio.run(hold(hosts, 3)), "a step of a killed run was still under way on c"
+
+
+def test_a_run_whose_machine_slept_past_its_lease_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sleep() -> None:
+        async with held({"a": Host()}, 1, "run-1", 0) as one:  # type: ignore[dict-item]
+            woken = time.clock_gettime(time.CLOCK_BOOTTIME) + lease.SECONDS + 1
+            monkeypatch.setattr(time, "clock_gettime", lambda _: woken)
+            one.check()
+
+    with pytest.raises(ClusterError, match="another run may have taken over"):
+        asyncio.run(sleep())
 
 
 def test_a_run_that_lost_its_lease_is_told_at_its_next_step(monkeypatch: pytest.MonkeyPatch) -> None:

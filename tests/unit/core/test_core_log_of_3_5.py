@@ -11,7 +11,7 @@ from test_core_wal import ATTRIBUTES, USERS, VERSION
 
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, execute
-from etcd.lease import Lease
+from etcd.lease import Lease, now
 from etcd.planning import CheckV2Store, Target, TargetMember
 from etcd.ssh import Result
 
@@ -44,7 +44,7 @@ def refusal(data: Path, wal: Path | None, version: str = "3.7.3") -> str:
         """Nobody listens."""
 
     async def run() -> None:
-        lease = Lease("run-1", asyncio.get_running_loop().time())
+        lease = Lease("run-1", now())
         target = Target({"a": TargetMember(member("a", version=version), "r2", "c1")})
         facts = {"a": serving("a", active_data=str(data), active_wal=str(wal or ""))}
         deadlines = Deadlines(60, 180, 120, 600, 90, 60)

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import serving, stopped, target
+from core_samples import serving, status, stopped, target
 
 from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, execute, hands
-from etcd.lease import Lease
+from etcd.lease import Lease, now
 from etcd.observation import HostFacts
 from etcd.planning import Restart, StartExisting, Step
 from etcd.ssh import Result
@@ -46,18 +47,28 @@ class Host:
         return Result(0, "", "")
 
 
-def take(step: Step, hosts: Mapping[str, Host], facts: Mapping[str, HostFacts], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Take a step towards revision r1 and return what it said when it failed, else nothing."""
+def take(
+    step: Step,
+    hosts: Mapping[str, Host],
+    facts: Mapping[str, HostFacts],
+    monkeypatch: pytest.MonkeyPatch,
+    answers: bool = True,
+) -> str:
+    """Take a step towards revision r1 and return what it said when it failed, else nothing.
+
+    A member that started gives a linearizable answer only if it `answers`.
+    """
 
     async def observe(*_: Any) -> HostFacts:
-        return serving("a")
+        return serving("a", healthy=answers)
 
     async def say(_: str) -> None:
         """Nobody listens."""
 
     async def run() -> None:
-        lease = Lease("run-1", asyncio.get_running_loop().time())
-        await execute(Hands(hosts, target(), lease, DEADLINES, None, say, None, facts), step)  # type: ignore[arg-type]
+        lease = Lease("run-1", now())
+        deadlines = DEADLINES if answers else replace(DEADLINES, member_start=-1)
+        await execute(Hands(hosts, target(), lease, deadlines, None, say, None, facts), step)  # type: ignore[arg-type]
 
     monkeypatch.setattr(hands, "observe", observe)
     try:
@@ -143,3 +154,37 @@ def test_all_members_of_a_stopped_cluster_go_back_together(monkeypatch: pytest.M
     said = take(StartExisting(("a", "b", "c")), hosts, facts, monkeypatch)
     assert [host.started for host in hosts.values()] == [["r1", "r0"]] * 3
     assert said.count("it runs on its former settings again") == 3
+
+
+def test_a_member_that_runs_and_does_not_answer_goes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host()
+    said = take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch, answers=False)
+    assert host.started == ["r1", "r0"] and "it runs on its former settings again" in said
+
+
+def upgraded(a: str, b: str, c: str) -> dict[str, HostFacts]:
+    """Return a cluster whose members serve on these versions; b is to restart on 3.6.16."""
+    versions = {"a": a, "b": b, "c": c}
+    return {
+        name: stale(name, active_version=version, status=replace(status(name), version=version))
+        for name, version in versions.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "started"),
+    [
+        (upgraded("3.6.16", "3.5.33", "3.6.16"), ["r1"]),
+        (upgraded("3.6.16", "3.5.33", "3.5.33"), ["r1", "r0"]),
+        (upgraded("3.6.16", "3.6.14", "3.6.16"), ["r1", "r0"]),
+        (upgraded("3.6.16", "3.7.3", "3.6.16"), ["r1", "r0"]),
+    ],
+)
+def test_the_last_member_of_an_upgrade_does_not_go_back_once_it_ran(
+    facts: dict[str, HostFacts], started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """etcd raises the cluster's version when all members run the new one, and then the old one ends at its start."""
+    host = Host()
+    said = take(Restart("b", False), {"b": host}, facts, monkeypatch, answers=False)
+    assert host.started == started
+    assert ("it stays on 3.6.16" in said) == (started == ["r1"])

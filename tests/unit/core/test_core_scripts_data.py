@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from core_samples import WAL_HEAD, WAL_IDENTITY
 from host_namespace import Namespace
 
 from etcd import scripts
+from etcd.observation import parse
 
 
 def fill(data: Path, wal: Path | None = None) -> None:
@@ -36,7 +38,7 @@ def test_data_moves_while_the_member_is_stopped(host: Namespace, config: Path, t
     fill(tmp_path / "old")
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", ""))
     assert whole(tmp_path / "new") and not (tmp_path / "old" / "member").exists()
-    assert host.called == ["stop etcd.service"]
+    assert host.called == ["disable --quiet etcd.service", "stop etcd.service"], "a reboot must not start half of it"
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
@@ -89,6 +91,49 @@ def test_a_move_that_was_interrupted_is_finished(host: Namespace, config: Path, 
     assert not whole(new)
     relocate(host, config, (old, ""), (new, ""))
     assert whole(new) and not (new / "wal-on-its-way").exists()
+
+
+@pytest.mark.parametrize("moved", ["the log", "the log and the data"])
+def test_a_move_that_was_interrupted_does_not_look_like_a_lost_disk(
+    host: Namespace, config: Path, tmp_path: Path, moved: str
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    fill(old)
+    (old / "member" / "wal" / "0.wal").write_bytes(WAL_HEAD)
+    revision = config / "revisions" / "r0"
+    revision.mkdir()
+    (revision / "etcd.env").write_text(f'ETCD_DATA_DIR="{old}"\n')
+    (config / "current").symlink_to("revisions/r0")
+    new.mkdir()
+    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    if moved == "the log and the data":
+        (old / "member").rename(new / "member")
+    wanted = str(config), str(new), f"{new}/member/wal", str(tmp_path), str(tmp_path), "2379", "2380", "3.6.16"
+    seen = parse(host.out(scripts.script("observe"), *wanted, "facts", "", ""), 0, 0)
+    assert seen.wal == WAL_IDENTITY and seen.active_data == str(old), "so the next run goes on with the move"
+
+
+def test_a_member_is_not_stopped_for_a_move_that_has_no_room(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    (tmp_path / "old" / "member" / "snap" / "large").write_bytes(b"x" * 300_000)
+    host.out("mkdir -p /run/small && mount -t tmpfs -o size=128k tmpfs /run/small")
+    done = host.run(
+        scripts.script("relocate"), str(config), str(tmp_path / "old"), "", "/run/small/new", "", "root", "root"
+    )
+    host.out("umount /run/small")
+    assert done.returncode == 1 and "KiB in /run/small/new, and 128 are free" in done.stderr
+    assert whole(tmp_path / "old") and host.called == []
+
+
+def test_a_log_is_not_moved_where_it_has_no_room(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    (tmp_path / "old" / "member" / "wal" / "1.wal").write_bytes(b"x" * 300_000)
+    host.out("mkdir -p /run/small && mount -t tmpfs -o size=128k tmpfs /run/small")
+    data = str(tmp_path / "old")
+    done = host.run(scripts.script("relocate"), str(config), data, "", data, "/run/small/wal", "root", "root")
+    host.out("umount /run/small")
+    assert done.returncode == 1 and "KiB in /run/small/wal, and 128 are free" in done.stderr
+    assert whole(tmp_path / "old") and host.called == []
 
 
 # retire

@@ -2,19 +2,14 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from plugin_calls import Engine
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
 from core_samples import down, empty, member, serving, silent, stopped
+from plugin_calls import Engine
 
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.member import Member

@@ -18,7 +18,7 @@ from plugin_calls import Engine
 
 from etcd import convergence
 from etcd.convergence import Outcome
-from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, Stamp
@@ -56,7 +56,7 @@ class Hosts(Context):
     async def session(self, node: str, connection: Mapping[str, Any]) -> Any:
         """Return a session that notes what it runs."""
         seen = self.seen.get(node)
-        if isinstance(seen, Unreachable):
+        if isinstance(seen, Unreachable | WrongHostKey):
             raise seen
 
         async def run(_script: str, *arguments: str, stdin: bytes = b"", **_: Any) -> Result:
@@ -163,8 +163,16 @@ def test_a_removal_names_its_stamp_and_purges_only_when_told(hosts: Hosts, purge
     assert hosts.runs[0][0] == ("/etc/etcd", "/opt", "/bin", "/data", "", CLAIMED["host_id"], word)
 
 
-def test_a_host_that_is_gone_at_scale_in_is_a_warning(hosts: Hosts) -> None:
-    hosts.seen = {"a": unreachable("a")}
+def another_machine(node: str) -> WrongHostKey:
+    return WrongHostKey(Problem(node, "it shows another host key than the one that is pinned", "Compare the key"))
+
+
+GONE = pytest.mark.parametrize("gone", [unreachable("a"), another_machine("a")])
+
+
+@GONE
+def test_a_host_that_is_gone_at_scale_in_is_a_warning(hosts: Hosts, gone: ClusterError) -> None:
+    hosts.seen = {"a": gone}
     asyncio.run(Host(hosts).delete("urn", CLAIMED))
     assert "a cannot be reached, so all of this stays on it" in hosts.told[0]
 
@@ -175,8 +183,9 @@ def test_a_host_that_is_gone_stops_a_destroy(hosts: Hosts) -> None:
         asyncio.run(Host(hosts).delete("urn", CLAIMED))
 
 
-def test_a_host_that_is_gone_may_be_abandoned(hosts: Hosts) -> None:
-    hosts.seen, hosts.destroying = {"a": unreachable("a")}, True
+@GONE
+def test_a_host_that_is_gone_may_be_abandoned(hosts: Hosts, gone: ClusterError) -> None:
+    hosts.seen, hosts.destroying = {"a": gone}, True
     asyncio.run(Host(hosts).delete("urn", {**CLAIMED, "abandon_unreachable": True}))
     assert len(hosts.told) == 1
 
@@ -408,8 +417,9 @@ def test_a_preview_leaves_the_steps_open(hosts: Hosts) -> None:
     assert (kept["cluster_id"], kept["steps"]) == ("beef", UNKNOWN)
 
 
-def test_a_destroy_with_a_host_down_stops_nothing(hosts: Hosts) -> None:
-    hosts.seen = {"a": unreachable("a")}
+@GONE
+def test_a_destroy_with_a_host_down_stops_nothing(hosts: Hosts, gone: ClusterError) -> None:
+    hosts.seen = {"a": gone}
     with pytest.raises(ClusterError, match="destroy: nothing was stopped"):
         asyncio.run(Rollout(hosts).delete("urn", ROLLED))
     assert hosts.destroying, "Host removes with the same strictness"

@@ -1,0 +1,162 @@
+"""What is refused or left alone though the settings, or one look, seem to ask for it."""
+
+from dataclasses import replace
+
+import pytest
+from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, status, stopped, target
+
+from etcd.errors import Problem
+from etcd.observation import HostFacts, Stamp
+from etcd.planning import (
+    AddLearner,
+    CheckV2Store,
+    Refusal,
+    RemoveMember,
+    SaveSnapshot,
+    StartExisting,
+    Step,
+    Target,
+    TargetMember,
+    born_text,
+    plan,
+)
+from etcd.wal import WalIdentity
+
+Seen = dict[str, HostFacts | Problem]
+ALL_SERVE: Seen = {name: serving(name) for name in "abc"}
+AT_OLD_ADDRESS = replace(listed("c"), peer_urls=("https://192.0.2.9:2380",))
+
+
+def refused(seen: Seen, wanted: Target, alive: frozenset[str] = frozenset()) -> str:
+    with pytest.raises(Refusal) as refusal:
+        plan(seen, wanted, alive)
+    return str(refusal.value)
+
+
+# one member id, one process
+
+
+def copied(c: HostFacts) -> Seen:
+    """Return a cluster that lists c at its old address, while another host holds a copy of its data."""
+    entries = (listed("a"), listed("b"), AT_OLD_ADDRESS)
+    return {"a": serving("a", members=entries), "b": serving("b", members=entries), "c": c}
+
+
+def test_a_copy_of_a_member_is_not_started_while_the_member_itself_answers() -> None:
+    words = refused(copied(stopped("c")), target(), frozenset({member_id("c")}))
+    assert f"it holds the data of member {member_id('c')}, which still answers at https://192.0.2.9:2380" in words
+
+
+def test_a_member_that_runs_itself_is_told_to_the_cluster_at_its_new_address() -> None:
+    seen = copied(silent("c"))
+    assert plan(seen, target(), frozenset({member_id("c")})).steps
+
+
+def test_what_answers_is_not_started_a_second_time() -> None:
+    seen: Seen = {**ALL_SERVE, "c": stopped("c")}
+    assert plan(seen, target(), frozenset({member_id("c")})).steps == ()
+
+
+def test_a_member_that_answers_is_not_removed_as_one_that_lost_its_disk() -> None:
+    wanted = target()
+    confirmed = replace(wanted.members["c"], replaces=member_id("c"))
+    seen: Seen = {**ALL_SERVE, "c": empty()}
+    words = refused(seen, replace(wanted, members={**wanted.members, "c": confirmed}), frozenset({member_id("c")}))
+    assert "still answers" in words
+
+
+# a host that another cluster has by now
+
+OTHERS = Stamp("another", "host-x", "x", "org/project/other")
+TAKEN = {
+    "runs": serving("x", stamp=OTHERS, wal=WalIdentity("77", "beef"), born=born_text("beef", "77"),
+                    status=replace(status("x"), member_id="77", cluster_id="beef")),
+    "is stopped": stopped("x", stamp=OTHERS, wal=WalIdentity("77", "beef"), born=born_text("beef", "77")),
+    "has no log yet": silent("x", stamp=OTHERS, wal=None, has_wal=False, born=None),
+    "is somebody's own etcd": stopped("x", stamp=None, wal=WalIdentity("77", "beef"), born=None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("host", TAKEN)
+def test_a_host_that_left_for_another_cluster_is_not_touched(host: str) -> None:
+    wanted = target("ab", leaving={"c": member("c")}, known=frozenset("abc"))
+    due = plan({"a": ALL_SERVE["a"], "b": ALL_SERVE["b"], "c": TAKEN[host]}, wanted).steps
+    assert due == (RemoveMember(member_id("c"), "c", None),)
+    gone = {name: serving(name, names="ab") for name in "ab"}
+    assert plan({**gone, "c": TAKEN[host]}, wanted).steps == ()
+
+
+@pytest.mark.parametrize("host", ["is stopped", "is somebody's own etcd"])
+def test_a_member_of_another_cluster_is_not_started_for_its_vote(host: str) -> None:
+    wanted = target("ab", leaving={"c": member("c")}, known=frozenset("abc"), cluster_id=CLUSTER)
+    due = plan({"a": stopped("a"), "b": stopped("b"), "c": TAKEN[host]}, wanted).steps
+    assert due == (StartExisting(("a", "b")),)
+
+
+# versions
+
+
+def joining(old: str, new: str) -> tuple[Seen, Target]:
+    """Return a cluster of which c is gone and may join again, while the version changes."""
+    members = {name: TargetMember(member(name, version=new), "r2", "c1") for name in "abc"}
+    seen: Seen = {
+        name: serving(name, status=replace(status(name), version=old), members=(listed("a"), listed("b")))
+        for name in "ab"
+    }
+    return {**seen, "c": empty()}, Target(members, known=frozenset("abc"))
+
+
+@pytest.mark.parametrize(("old", "new"), [("3.5.33", "3.6.16"), ("3.6.16", "3.7.3")])
+def test_no_member_joins_with_the_next_minor_before_the_check_and_the_snapshot(old: str, new: str) -> None:
+    seen, wanted = joining(old, new)
+    check, snapshot = CheckV2Store(("a", "b")), SaveSnapshot("a")
+    done: frozenset[Step] = frozenset()
+    assert plan(seen, wanted, done=done).steps[:2] == (check, snapshot)
+    done = frozenset({check, snapshot})
+    assert plan(seen, wanted, done=done).steps[0] == AddLearner("c")
+
+
+# alarms
+
+
+def test_a_corrupt_member_leaves_before_the_one_that_takes_its_place_joins() -> None:
+    alarms = ((member_id("c"), "CORRUPT"),)
+    seen: Seen = {name: serving(name, alarms=alarms) for name in "abc"}
+    wanted = target("abd", leaving={"c": member("c")}, known=frozenset("abc"))
+    assert plan({**seen, "d": empty()}, wanted).steps == (RemoveMember(member_id("c"), "c", "c", False),)
+
+
+def test_a_corrupt_member_does_not_leave_where_the_rest_would_be_no_quorum() -> None:
+    alarms = ((member_id("c"), "CORRUPT"),)
+    seen: Seen = {"a": serving("a", alarms=alarms), "b": down("b"), "c": serving("c", alarms=alarms), "d": empty()}
+    wanted = target("abd", leaving={"c": member("c")}, known=frozenset("abc"))
+    assert "without it 1 of 2 voters would answer" in refused(seen, wanted)
+
+
+# disks and successors
+
+
+def test_the_data_of_a_member_that_is_down_is_not_set_aside_for_a_join() -> None:
+    moved = stopped("b")
+    seen: Seen = {name: serving(name, names="abcde") for name in "acde"}
+    words = refused({**seen, "b": down("b"), "f": moved}, target("abcdef"))
+    assert f"f: its disk holds the data of member {member_id('b')}" in words
+    waiting = replace(listed("f"), name="", is_learner=True)
+    entries = (*map(listed, "abcde"), waiting)
+    begun: Seen = {name: serving(name, members=entries) for name in "acde"}
+    assert "f: its disk holds the data of member" in refused({**begun, "b": down("b"), "f": moved}, target("abcdef"))
+
+
+def test_a_copy_of_a_member_that_answers_is_set_aside_for_a_join() -> None:
+    seen: Seen = {**ALL_SERVE, "d": stopped("b")}
+    assert plan(seen, target("abcd")).steps[0] == AddLearner("d")
+
+
+def test_a_member_that_gives_way_stays_while_the_one_in_its_place_does_not_answer() -> None:
+    new = replace(listed("c"), member_id="c0ffee")
+    entries = (listed("a"), listed("b"), AT_OLD_ADDRESS, new)
+    seen: Seen = {name: serving(name, members=entries) for name in "ab"}
+    old = frozenset({member_id("c")})
+    assert "the member in its place (c0ffee) does not answer" in refused({**seen, "c": down("c")}, target(), old)
+    both = old | {"c0ffee"}
+    assert plan({**seen, "c": down("c")}, target(), both).steps == (RemoveMember(member_id("c"), "c", None),)
