@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from etcd import lease, planning
+from etcd.elsewhere import alive_elsewhere
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
-from etcd.etcdctl import Etcdctl
 from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
 from etcd.member import Member
-from etcd.observation import HostFacts, observe, parse_answering
+from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
 from etcd.ssh import Address, Pool, Session
 
@@ -98,26 +98,6 @@ async def observe_all(run: Run, target: Target) -> Look:
     looks = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
     observed = planning.without_strangers(looks, target)
     return Look(observed, await alive_elsewhere(run.pool, run.addresses, nodes, observed, run.deadlines.command))
-
-
-async def alive_elsewhere(
-    pool: Pool, addresses: Mapping[str, Address], nodes: Mapping[str, Member], observed: Observed, seconds: int
-) -> frozenset[str]:
-    """Ask, from a serving host, the listed members that no observed host runs; return the ids of those that answer."""
-    facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
-    serving = {name: seen for name, seen in facts.items() if seen.healthy and seen.status}
-    answering = {seen.status.member_id for seen in serving.values() if seen.status}
-    for name, seen in serving.items():
-        unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
-        if not unseen:
-            return frozenset()
-        session = await pool.session(name, addresses[name])
-        etcdctl = Etcdctl(session, nodes[name], seconds)
-        endpoints = [url for entry in unseen for url in entry.client_urls]
-        answer = await etcdctl.json("endpoint", "health", endpoints=endpoints)
-        answers = parse_answering(answer)
-        return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))
-    return frozenset()
 
 
 async def converge(run: Run, target: Target, valid_from: datetime.datetime | None) -> Outcome:

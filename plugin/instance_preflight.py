@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from etcd import lease
-from etcd.convergence import alive_elsewhere
 from etcd.ec2 import replacement
+from etcd.elsewhere import alive_elsewhere
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.execution import Deadlines, Hands
 from etcd.execution.members import stop

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from etcd import pem, planning, preflight, rotation
 from etcd.changes import changes
-from etcd.convergence import alive_elsewhere
+from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts

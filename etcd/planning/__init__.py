@@ -5,7 +5,7 @@ from collections.abc import Callable
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning import membership, rolling, versions
-from etcd.planning.birth import plan_silent, refuse_foreign_data
+from etcd.planning.birth import plan_silent, refuse_copies, refuse_foreign_data
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
@@ -89,7 +89,7 @@ def plan(
 ) -> Plan:
     """Return the steps that are due now; raises `Refusal` for what cannot be done safely.
 
-    `alive` are the ids of listed members that answer although no observed host runs them; `done` are the steps that
+    `alive` are the ids of members that answer although no observed host runs them; `done` are the steps that
     this run has taken. Only the first step is safe for certain: who executes it looks again before the next.
     """
     observed = without_strangers(observed, target)
@@ -99,6 +99,7 @@ def plan(
     refuse_foreign_data(staying, target)
     now = Situation(facts, down, target, alive, done)
     if not now.serving:
+        refuse_copies(facts, alive)
         leaving = {name: seen for name, seen in facts.items() if name not in target.members}
         return plan_silent(staying, leaving, {name: down[name] for name in down if name in target.members}, target)
     return _plan_serving(now)

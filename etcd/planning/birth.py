@@ -34,6 +34,40 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     )
 
 
+def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None:
+    """Refuse a second process with the id of one member: it would vote twice, and writes could be lost.
+
+    That is what the copy of a disk asks for, of a member that answers elsewhere or of another node.
+    """
+    holders: dict[str, list[str]] = {}
+    for name, seen in facts.items():
+        if seen.wal:
+            holders.setdefault(seen.wal.member_id, []).append(name)
+    problems = [
+        Problem(
+            name,
+            f"it holds the data of member {member_id}, which still answers at its former address",
+            "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` "
+            "again",
+        )
+        for member_id in sorted(alive & holders.keys())
+        for name in holders[member_id]
+        if not facts[name].is_running
+    ]
+    problems += [
+        Problem(
+            name,
+            f"it holds the data of member {member_id}, and so does {as_text([each for each in names if each != name])}",
+            "Move the copy away on the host that is not this member",
+        )
+        for member_id, names in sorted(holders.items())
+        if len(names) > 1
+        for name in names
+    ]
+    if problems:
+        raise Refusal(*problems)
+
+
 def plan_silent(
     facts: Mapping[str, HostFacts], leaving: Mapping[str, HostFacts], down: Mapping[str, Problem], target: Target
 ) -> Plan:

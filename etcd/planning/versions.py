@@ -1,5 +1,7 @@
 """The order of versions: which change of version is possible, and what must come before the first restart."""
 
+from functools import cache
+
 from etcd.planning.situation import Situation
 from etcd.planning.steps import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot, Step
 from etcd.planning.target import refuse
@@ -14,6 +16,7 @@ _FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6,
 _LEAVES_V2: tuple[Minor, ...] = ((3, 6), (3, 7))
 
 
+@cache
 def parse(version: str) -> tuple[int, int, int]:
     """Return a version as numbers, a missing patch as 0; what is no version sorts first."""
     parts = version.split("-")[0].split(".")

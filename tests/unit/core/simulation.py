@@ -7,7 +7,7 @@ etcdserver/util.go (isConnectedToQuorumAfterAddingNewMemberSince), membership/cl
 # ruff: noqa: ARG001 - every action takes the same arguments
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -23,10 +23,14 @@ from etcd.wal import WalIdentity
 
 WANTED = "r1"
 LEAFS = "c1"
+OTHERS = "beef"
 
 
 class Host(NamedTuple):
-    """A machine; `place` is its address, `data` the id of the member whose data it holds, `runs` its revision."""
+    """A machine; `place` is its address, `data` the id of the member whose data it holds, `runs` its revision.
+
+    A `foreign` one serves another cluster by now.
+    """
 
     place: str
     data: str = ""
@@ -38,6 +42,7 @@ class Host(NamedTuple):
     powered: bool = True
     sick: bool = False
     attempt: str = ""
+    foreign: bool = False
 
 
 class Entry(NamedTuple):
@@ -100,7 +105,9 @@ class World(NamedTuple):
     def settled(self) -> "World":
         """Return the world once etcd has elected a leader, and members that were removed have ended."""
         listed = self.listed
-        hosts = tuple(h._replace(runs="") if h.runs and h.data not in listed else h for h in self.hosts)
+        hosts = tuple(
+            h._replace(runs="") if h.runs and h.data not in listed and not h.foreign else h for h in self.hosts
+        )
         world = self._replace(hosts=hosts)
         if not world.has_quorum:
             return world._replace(leader="")
@@ -182,6 +189,9 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
         if not (host.powered and host.reachable):
             seen[name] = down(name)
             continue
+        if host.foreign:
+            seen[name] = others(host)
+            continue
         entry = next((each for each in world.members if each.id == host.data), None)
         answers = bool(host.runs and entry)
         healthy = answers and serves and not host.sick and entry is not None and not entry.learner
@@ -198,6 +208,10 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
         seen[name] = facts(
             host, wish.version(host.active), status, members if healthy else (), healthy, alarms, plan or None
         )
+    if not seen_serving(world, wish):
+        # Only hosts whose disk names another address ask there, and any answer counts.
+        copies = {host.data for place in wish.nodes.values() if not (host := world.host(place)).runs and host.data}
+        return seen, frozenset(each for each in copies & unseen if world.runner(each))
     # What answers at an address that no observed host shows; a learner never gives a linearizable answer.
     voters = {entry.id for entry in world.voters}
     return seen, frozenset(each for each in unseen & voters if serves and world.runner(each))
@@ -247,6 +261,14 @@ def facts(
     )
 
 
+@lru_cache(None)
+def others(host: Host) -> HostFacts:
+    """Return what a look at a host of another cluster shows: a member that serves, and all is well."""
+    seen = facts(host, "3.6.16", None, (ListedMember(host.data, "x", (url(host.place),), False),), True, (), None)
+    status = MemberStatus(host.data, OTHERS, "3.6.16", host.data, False, 2, 100, 100, 20480)
+    return replace(seen, born=born_text(OTHERS, host.data), wal=WalIdentity(host.data, OTHERS), status=status)
+
+
 def attempt(wish: Wish) -> str:
     """Return the bootstrap of the wanted members as a host has it."""
     return Attempt("t1", wish.target.initial_cluster).text()
@@ -273,7 +295,19 @@ def take(world: World, step: Step, wish: Wish) -> Done:
     if corrupt in wanted and seen_serving(world, wish):
         raise Harm(f"{step}: {corrupt} is corrupt")
     result = _ACTIONS[type(step)](world, step, wish)
-    return Done([each.settled() for each in result.worlds], result.failed)
+    worlds = [each.settled() for each in result.worlds]
+    for after in worlds:
+        _refuse_trespass(world, after, step)
+    return Done(worlds, result.failed)
+
+
+def _refuse_trespass(before: World, after: World, step: Step) -> None:
+    """Refuse a change of a host that another cluster has, and a second process with one member's id."""
+    if [host for host in before.hosts if host.foreign] != [host for host in after.hosts if host.foreign]:
+        raise Harm(f"{step}: the host of another cluster")
+    running = [host.data for host in after.hosts if host.runs and host.powered]
+    if len(running) != len(set(running)):
+        raise Harm(f"{step}: two processes with the id of one member")
 
 
 def _needs_quorum(world: World, step: Step) -> None:
@@ -495,6 +529,8 @@ def _update_url(world: World, step: planning.UpdatePeerUrl, wish: Wish) -> Done:
     place = wish.places[step.name]
     if world.host(place).data != step.member_id:
         raise Harm(f"{step}: its data is not there")
+    if any(host.data == step.member_id and host.runs and host.place != place for host in world.hosts):
+        raise Harm(f"{step}: the member runs elsewhere")
     return Done(
         [
             world._replace(

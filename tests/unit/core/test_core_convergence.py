@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import datetime
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
 from etcd.observation import HostFacts
 from etcd.planning import RecordBirth, Refusal, Restart, StartExisting, StartNew, Step, Target
-from etcd.ssh import Address, Result
+from etcd.ssh import Address
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
 STALE = {name: serving(name, running_revision="r0") for name in "abc"}
@@ -213,36 +212,6 @@ def test_another_machine_in_the_place_of_a_node_that_leaves_is_a_host_that_is_go
     assert isinstance(look.observed["c"], Problem) and set(look.facts) == {"a", "b"}
     with pytest.raises(WrongHostKey):
         looked(target(), monkeypatch)
-
-
-async def asked(healths: list[dict[str, Any]]) -> frozenset[str]:
-    """Return which members answer elsewhere, when etcdctl says this of their endpoints."""
-    away = replace(listed("c"), client_urls=("https://192.0.2.9:2379",))
-    seen = {name: serving(name, members=(listed("a"), listed("b"), away)) for name in "ab"}
-
-    class Asking:
-        async def session(self, *_: Any) -> "Asking":
-            return self
-
-        async def run(self, *_: Any, **__: Any) -> Result:
-            return Result(1, json.dumps(healths), "")
-
-    address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
-    nodes = {name: member(name) for name in "ab"}
-    return await convergence.alive_elsewhere(Asking(), dict.fromkeys("ab", address), nodes, seen, 60)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("said", "alive"),
-    [
-        ({"health": True}, True),
-        ({"health": False, "error": "Active Alarm(s): NOSPACE "}, True),
-        ({"health": False, "error": "context deadline exceeded"}, False),
-    ],
-)
-def test_a_member_elsewhere_answers_also_while_an_alarm_is_raised(said: dict[str, Any], alive: bool) -> None:
-    answering = asyncio.run(asked([{"endpoint": "https://192.0.2.9:2379", **said}]))
-    assert answering == (frozenset({member_id("c")}) if alive else frozenset())
 
 
 # what rests on silence

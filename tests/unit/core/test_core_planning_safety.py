@@ -65,6 +65,21 @@ def test_a_member_that_answers_is_not_removed_as_one_that_lost_its_disk() -> Non
     assert "still answers" in words
 
 
+@pytest.mark.parametrize("names", ["c", "abc"])
+def test_a_copy_is_not_started_while_its_member_answers_and_nobody_else_serves(names: str) -> None:
+    seen: Seen = {name: stopped(name) for name in names}
+    words = refused(seen, target(names), frozenset({member_id("c")}))
+    assert words.startswith(f"c: it holds the data of member {member_id('c')}, which still answers at its former addr")
+
+
+def test_two_hosts_with_the_data_of_one_member_are_not_started() -> None:
+    seen: Seen = {"a": stopped("a"), "b": stopped("b"), "c": stopped("c", wal=stopped("a").wal)}
+    words = refused(seen, target())
+    assert f"a: it holds the data of member {member_id('a')}, and so does c" in words
+    assert f"c: it holds the data of member {member_id('a')}, and so does a" in words
+    assert "b:" not in words
+
+
 # a host that another cluster has by now
 
 OTHERS = Stamp("another", "host-x", "x", "org/project/other")

@@ -170,6 +170,10 @@ MUTANTS: dict[str, Mutant] = {
     "nobody is alive elsewhere": (situation, "        if entry.member_id in self.alive:", "        if False:", ("HHr", "HHA")),
     "any member list will do": (situation, "key=lambda item: (not self._leads(item[1]), item[0]))", "key=lambda item: item[0])[:0]", ("HHH",)),
     "a born cluster starts anew": (birth, "born = target.cluster_id is not None or any(seen.born for seen in facts.values())", "born = False", ("W", "WW")),
+    "a copy is started": (planning, "        refuse_copies(facts, alive)\n", "", ("c", "ccD")),
+    "a copy is told to the cluster": (membership, "    if seen.is_running or entry.member_id not in now.alive:", "    if True:", ("HHc",)),
+    "a host of another cluster is set aside": (planning, "    observed = without_strangers(observed, target)\n", "", ("HHZ",)),
+    "data of another cluster will do": (planning, "    refuse_foreign_data(staying, target)\n", "", ("HHZ", "Z")),
     "too few start": (birth, "    if len(with_data) < quorum(len(target.members)):\n        raise Refusal(*down.values())", "", ("TDD",)),
 }  # fmt: skip
 

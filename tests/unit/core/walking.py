@@ -83,6 +83,11 @@ def _old_answers(world: World, wish: Wish, name: str) -> bool:
     return world.entry_at(wish.places[name]) is None and not given_up
 
 
+def _is_copy(world: World, wish: Wish, name: str) -> bool:
+    place = wish.places[name]
+    return any(h.data == world.host(place).data and h.runs and h.powered and h.place != place for h in world.hosts)
+
+
 def _alarmed(world: World) -> bool:
     return world.alarm is not None and world.alarm[0] in world.listed
 
@@ -103,6 +108,8 @@ REASONS: tuple[tuple[str, str, Reason], ...] = (
     ("versions and members change at once", "it cannot join with", lambda w, s, n: _version_differs(w, s)),
     ("a disk of another member", "its disk holds the data of another member", _other_data),
     ("the old member still answers", "the old member", _old_answers),
+    ("a copy of a member that runs", "it holds the data of member", _is_copy),
+    ("a host of another cluster", "its data directory holds data of cluster", lambda w, s, n: w.host(s.places[n]).foreign),
 )  # fmt: skip
 
 
@@ -220,7 +227,8 @@ def refuse_undesired(world: World, wish: Wish) -> None:
         if (host.data, host.runs, host.leafs, host.born or host.sick) != (entry.id, WANTED, LEAFS, True):
             raise Harm(f"nothing to do, but {name} is not as wanted")
     for name, place in wish.leaving.items():
-        if _answers(world.host(place)) and (world.host(place).data or world.host(place).runs):
+        host = world.host(place)
+        if _answers(host) and not host.foreign and (host.data or host.runs):
             raise Harm(f"nothing to do, but {name} is not set aside")
 
 
@@ -253,8 +261,8 @@ def told(world: World, wish: Wish) -> str:
 # healthy, stale, wrong version, powered off, unreachable but serving, stopped, stopped and stale, wiped,
 # wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
 # a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive,
-# and that confirmed
-VOTERS = "HSVDATtWwGBCKkOMRrs"
+# and that confirmed, a copy of the disk elsewhere while the member runs, a host that another cluster has by now
+VOTERS = "HSVDATtWwGBCKkOMRrscZ"
 # learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
 # powered off learner
 LEARNERS = "LlQUuXd"
@@ -299,12 +307,13 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(sick=True)
             case "k":
                 host = host._replace(runs="r0", active="r0", sick=True)
-            case "M" | "R" | "r" | "s":
-                old = host if kind in "rs" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
+            case "Z":
+                host = Host(place, f"z{place}", WANTED, foreign=True)
+            case "M" | "R" | "r" | "s" | "c":
+                old = host if kind in "rsc" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
                 hosts.append(old)
                 places[name] = str(number + 11)
-                host = Host(places[name], id_ if kind == "M" else "", active="", born=kind == "M")
-                host = host._replace(active=WANTED)
+                host = Host(places[name], id_ if kind in "Mc" else "", born=kind in "Mc")
             case "L":
                 host = host._replace(born=False)
             case "U" | "X":

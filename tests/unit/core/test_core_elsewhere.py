@@ -1,0 +1,85 @@
+"""Who answers although no host that was looked at runs it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from core_samples import CLUSTER, listed, member, member_id, serving, silent, stopped
+
+from etcd import render
+from etcd.elsewhere import alive_elsewhere
+from etcd.observation import HostFacts
+from etcd.ssh import Address, Result
+
+FORMER = replace(member("c"), address="192.0.2.9")
+# a host that has the data of c, and on which c was at the former address
+COPY = stopped("c", active_environment=render.environment_text(render.environment(FORMER)))
+C_ID = int(member_id("c"), 16)
+STATUS = {"Status": {"header": {"member_id": C_ID, "cluster_id": int(CLUSTER, 16)}, "version": "3.6.16"}}
+
+
+class Hosts:
+    """Stands in for all hosts: etcdctl gives one answer on any of them, and what it was asked is kept."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    async def session(self, *_: Any) -> "Hosts":
+        return self
+
+    async def run(self, *words: str, **_: Any) -> Result:
+        self.asked.append(" ".join(words))
+        return Result(0, json.dumps(self.answer), "")
+
+
+def alive(seen: Mapping[str, HostFacts], answer: Any) -> tuple[frozenset[str], list[str]]:
+    """Return who is alive elsewhere and what was asked, when etcdctl answers this."""
+    hosts = Hosts(answer)
+    address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
+    nodes = {name: member(name) for name in seen}
+    return asyncio.run(
+        alive_elsewhere(hosts, dict.fromkeys(nodes, address), nodes, seen, 60)  # type: ignore[arg-type]
+    ), hosts.asked
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        ({"health": True}, True),
+        ({"health": False, "error": "Active Alarm(s): NOSPACE "}, True),
+        ({"health": False, "error": "context deadline exceeded"}, False),
+    ],
+)
+def test_a_member_elsewhere_answers_also_while_an_alarm_is_raised(said: dict[str, Any], answers: bool) -> None:
+    away = replace(listed("c"), client_urls=("https://192.0.2.9:2379",))
+    seen = {name: serving(name, members=(listed("a"), listed("b"), away)) for name in "ab"}
+    found, _ = alive(seen, [{"endpoint": "https://192.0.2.9:2379", **said}])
+    assert found == (frozenset({member_id("c")}) if answers else frozenset())
+
+
+@pytest.mark.parametrize(("answer", "answers"), [([STATUS], True), ([], False), (None, False)])
+def test_where_nobody_serves_the_holder_of_data_asks_at_the_former_address(answer: Any, answers: bool) -> None:
+    found, asked = alive({"c": COPY}, answer)
+    assert found == (frozenset({member_id("c")}) if answers else frozenset())
+    assert len(asked) == 1 and "--endpoints=https://192.0.2.9:2379" in asked[0] and "endpoint status" in asked[0]
+
+
+SAME_PLACE = stopped("c", active_environment=render.environment_text(render.environment(member("c"))))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        SAME_PLACE,
+        stopped("c"),
+        replace(COPY, has_wal=False, wal=None),
+        silent("c", active_environment=COPY.active_environment),
+    ],
+    ids=["the address is the same", "nothing is active", "there is no data", "it runs here"],
+)
+def test_nobody_else_is_asked(seen: HostFacts) -> None:
+    assert alive({"c": seen}, [STATUS]) == (frozenset(), [])
