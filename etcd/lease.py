@@ -52,20 +52,22 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
     """Hold the lease on the hosts that answer, of `hosts` in all, and renew it until the block ends.
 
     Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder. A majority
-    is enough, but a killed run's lease may end later on one host than on the others, and that host would refuse steps.
+    is enough, unless another run holds any host: a killed one's lease ends on one host later than on the others, and a
+    live one with other nodes in its settings may have a majority of its own.
     """
     deadline = now() + wait_seconds
     while True:
         asked = now()
         answers = await _on_all(sessions, "acquire", holder)
         blocked = _blocked(answers, hosts)
-        late = now() > deadline
-        if blocked is None and (late or not _others(answers)):
+        others = _others(answers)
+        if not blocked and not others:
             break
-        if blocked:
+        late = now() > deadline
+        if blocked or late:
             await _on_all(sessions, "release", holder)
-            if late:
-                raise blocked
+        if late:
+            raise blocked or _taken(others)
         # The wait is for another run's clock, not for a condition that could be watched.
         await asyncio.sleep(_RETRY_SECONDS)
     if now() - asked > _RENEW_SECONDS:
@@ -109,14 +111,7 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
     if len(granted) >= needed(hosts):
         return None
     if others := _others(answers):
-        name, (_, other, seconds) = next(iter(others.items()))
-        return ClusterError(
-            Problem(
-                name,
-                f"another run ({other}) is changing this cluster; its hold ends in {seconds} s unless it goes on",
-                "Wait for it to end, then run `pulumi up` again",
-            )
-        )
+        return _taken(others)
     if "gone" in answers.values():
         return ClusterError.of(
             "cluster",
@@ -128,6 +123,17 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
             "cluster",
             f"only {len(granted)} of {hosts} hosts answer, and {needed(hosts)} must before anything is changed",
             "Bring the other hosts back first",
+        )
+    )
+
+
+def _taken(others: Mapping[str, list[str]]) -> ClusterError:
+    name, (_, other, seconds) = next(iter(others.items()))
+    return ClusterError(
+        Problem(
+            name,
+            f"another run ({other}) is changing this cluster; its hold ends in {seconds} s unless it goes on",
+            "Wait for it to end, then run `pulumi up` again",
         )
     )
 

@@ -88,8 +88,11 @@ def test_another_run_is_named_and_its_hosts_are_given_back() -> None:
     assert hosts["c"].asked[-1][0] == "release", "a lease on a minority blocks nobody"
 
 
-def test_a_majority_is_enough_though_another_run_lingers_on_one_host() -> None:
-    asyncio.run(hold({"a": Host(), "b": Host(), "c": Host(taken)}, 3))
+def test_a_majority_is_not_enough_while_another_run_goes_on_elsewhere() -> None:
+    hosts = {"old": Host(taken), **{name: Host() for name in "bcde"}}
+    with pytest.raises(ClusterError, match="old: another run"):
+        asyncio.run(hold(hosts, 5, seconds=-1))
+    assert [host.asked[-1][0] for host in hosts.values()] == ["release"] * 5
 
 
 def test_a_host_that_a_killed_run_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
