@@ -30,8 +30,9 @@ def changes(member: Member, seen: HostFacts) -> list[str]:
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
-    if seen.active_version and seen.active_version != member.version:
-        found.insert(0, f"version {seen.active_version} → {member.version}")
+    version = seen.status.version if seen.status else seen.active_version
+    if version and version != member.version:
+        found.insert(0, f"version {version} → {member.version}")
     if seen.active_unit and seen.active_unit != render.unit(member):
         found.append("the systemd unit")
     return found

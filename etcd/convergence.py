@@ -6,18 +6,17 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from etcd import lease, planning
+from etcd import doubt, lease, planning
 from etcd.elsewhere import alive_elsewhere
-from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
+from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
 from etcd.ssh import Address, Pool, Session
 
-# etcd counts a peer as connected for membership changes only after 5 s (server.go, HealthInterval)
-SETTLE_SECONDS = 5
 _MOST_STEPS = 300
+_MOST_DOUBTS = 5
 # After these the next step relies on connections that etcd must have seen for some time.
 _UNSETTLING = (
     planning.Restart,
@@ -28,10 +27,6 @@ _UNSETTLING = (
     planning.UpdatePeerUrl,
 )
 _NEEDS_SETTLED = (planning.Restart, planning.AddLearner, planning.RemoveMember)
-# A cluster that lost its leader has another one after two election timeouts, but for split votes (raft, section 5.2).
-_ELECTIONS = 2
-# etcd's default
-_ELECTION_MILLISECONDS = "1000"
 
 
 @dataclass(frozen=True)
@@ -74,9 +69,12 @@ def _nodes(target: Target) -> dict[str, Member]:
     return {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
 
 
-def _refuse_another_machine(name: str, target: Target, error: ClusterError) -> None:
-    """Raise a wrong host key, unless the node leaves: its machine may be somebody else's by now."""
-    if isinstance(error, WrongHostKey) and name in target.members:
+def _raise_for_wanted(name: str, target: Target, error: ClusterError) -> None:
+    """Raise what is wrong with a host that can be reached, unless its node leaves: then it is as good as gone.
+
+    Its machine may hang, refuse the key, or be somebody else's by now.
+    """
+    if name in target.members and not isinstance(error, Unreachable):
         raise error
 
 
@@ -90,8 +88,8 @@ async def observe_all(run: Run, target: Target) -> Look:
         try:
             session = await run.pool.session(name, run.addresses[name])
             return await observe(session, nodes[name], "member", run.deadlines.command, staged)
-        except (Unreachable, WrongHostKey) as error:
-            _refuse_another_machine(name, target, error)
+        except ClusterError as error:
+            _raise_for_wanted(name, target, error)
             return error.problems[0]
 
     names = sorted(nodes)
@@ -106,8 +104,8 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
     for name in sorted(_nodes(target)):
         try:
             reachable[name] = await run.pool.session(name, run.addresses[name])
-        except (Unreachable, WrongHostKey) as error:
-            _refuse_another_machine(name, target, error)
+        except ClusterError as error:
+            _raise_for_wanted(name, target, error)
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
     async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command) as hold:
@@ -118,10 +116,17 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[str] = set()
     done: frozenset[Step] = frozenset()
-    settled, doubted, steps = True, False, 0
+    doubts = _Doubts(run, hands.target)
+    settled, steps = True, 0
     while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
-        plan = planning.plan(look.observed, hands.target, look.alive, done)
+        try:
+            plan = planning.plan(look.observed, hands.target, look.alive, done)
+        except planning.Refusal as refusal:
+            passing = doubt.is_passing(hands.target, look.facts, look.alive)
+            if passing and await doubts.is_new(f"refused, {refusal.problems[0].where}: {refusal.problems[0].what}"):
+                continue
+            raise
         for warning in plan.warnings:
             if warning not in warned:
                 await run.warn(warning)
@@ -140,40 +145,50 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
         if valid_from and steps == 0:
             await wait_for_clocks(hands, valid_from, look.facts)
         if not settled and isinstance(step, _NEEDS_SETTLED):
-            await asyncio.sleep(SETTLE_SECONDS)
+            await asyncio.sleep(doubt.SETTLE_SECONDS)
             settled = True
             continue
-        if not doubted and _rests_on_silence(step, look):
-            pause = _election_seconds(hands.target)
-            await run.say(
-                f"Looking once more in {pause:.0f} s, since this rests on members that did not answer: {step}"
-            )
-            await asyncio.sleep(pause)
-            settled = doubted = True
+        if doubt.rests_on_silence(step, look.facts, look.alive) and await doubts.is_new(str(step)):
+            settled = True
             continue
         await execute(replace(hands, facts=look.facts), step)
         done, steps = done | {step}, steps + 1
-        doubted = False
+        doubts.clear()
         settled = settled and not isinstance(step, _UNSETTLING)
     raise ClusterError(
         Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
     )
 
 
-def _rests_on_silence(step: Step, look: Look) -> bool:
-    """Return whether a step stops or removes a member that runs perhaps, because it gave no answer this once."""
-    answering = {seen.status.member_id for seen in look.facts.values() if seen.healthy and seen.status}
-    if isinstance(step, planning.RemoveMember):
-        return step.member_id not in answering | look.alive
-    return isinstance(step, planning.StartExisting) and any(look.facts[name].is_running for name in step.names)
+class _Doubts:
+    """What rests on members that did not answer; it is believed at the second look in a row."""
 
+    def __init__(self, run: Run, target: Target) -> None:
+        self._run = run
+        self._pause = doubt.election_seconds(wanted.member for wanted in target.members.values())
+        self._last = ""
+        self._count = 0
 
-def _election_seconds(target: Target) -> float:
-    """Return how long to wait for a leader, in seconds."""
-    timeouts = (
-        int(wanted.member.options.get("election-timeout", _ELECTION_MILLISECONDS)) for wanted in target.members.values()
-    )
-    return max(SETTLE_SECONDS, _ELECTIONS * max(timeouts, default=0) / 1000)
+    def clear(self) -> None:
+        """Begin anew, after a step."""
+        self._last, self._count = "", 0
+
+    async def is_new(self, what: str) -> bool:
+        """Return False for what the last look showed already; else wait until it is worth to look again."""
+        if what == self._last:
+            return False
+        self._last, self._count = what, self._count + 1
+        if self._count > _MOST_DOUBTS:
+            raise ClusterError.of(
+                "cluster",
+                f"its members answer at one look and not at the next, for {_MOST_DOUBTS} times now",
+                "Look at `journalctl -u etcd` on them, and at the network between them",
+            )
+        await self._run.say(
+            f"Looking once more in {self._pause:.0f} s, since this rests on members that did not answer: {what}"
+        )
+        await asyncio.sleep(self._pause)
+        return True
 
 
 def _outcome(facts: Mapping[str, HostFacts], target: Target, steps: int) -> Outcome:

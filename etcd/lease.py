@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from etcd import scripts
-from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.errors import ClusterError, Problem
 from etcd.planning import quorum
 from etcd.ssh import Session
 
@@ -88,21 +88,24 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
 
 
 async def _renew(sessions: Mapping[str, Session], hosts: int, lease: Lease) -> None:
+    """Renew until another run has taken over; hosts that do not answer are asked again, see `Lease.check`."""
+    pause: float = _RENEW_SECONDS
     while lease.lost is None:
-        await asyncio.sleep(_RENEW_SECONDS)
+        await asyncio.sleep(pause)
         asked = now()
-        try:
-            answers = await _on_all(sessions, "renew", lease.holder, _RENEW_SECONDS)
-            lease.lost = _blocked(answers, hosts)
-        except ClusterError as error:
-            lease.lost = error
-        if lease.lost is None:
-            lease.granted_at = asked
+        answers = await _on_all(sessions, "renew", lease.holder, _RENEW_SECONDS)
+        blocked = _blocked(answers, hosts)
+        if blocked is None:
+            lease.granted_at, pause = asked, _RENEW_SECONDS
+        elif "gone" in answers.values() or _others(answers):
+            lease.lost = blocked
+        else:
+            pause = _RETRY_SECONDS
 
 
 def _others(answers: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the hosts that another run holds, each with the words of its answer."""
-    return {name: answer.split() for name, answer in answers.items() if answer.startswith("held ")}
+    """Return the hosts that another run holds or works on, each with the words of its answer."""
+    return {name: answer.split() for name, answer in answers.items() if answer.startswith(("held ", "busy"))}
 
 
 def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
@@ -128,7 +131,14 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
 
 
 def _taken(others: Mapping[str, list[str]]) -> ClusterError:
-    name, (_, other, seconds) = next(iter(others.items()))
+    name, (kind, *told) = next(iter(others.items()))
+    if kind == "busy":
+        return ClusterError.of(
+            name,
+            "a step of an earlier run is still under way on it",
+            "Wait for it to end, then run `pulumi up` again",
+        )
+    other, seconds = told
     return ClusterError(
         Problem(
             name,
@@ -141,7 +151,7 @@ def _taken(others: Mapping[str, list[str]]) -> ClusterError:
 async def _on_all(
     sessions: Mapping[str, Session], action: str, holder: str, seconds: float = _SCRIPT_SECONDS + 10
 ) -> dict[str, str]:
-    """Ask all hosts at once; one that has not answered after `seconds` counts as one that cannot be reached."""
+    """Ask all hosts at once; one that fails, or has not answered after `seconds`, counts as one that is not there."""
 
     async def ask(session: Session) -> str:
         try:
@@ -149,7 +159,7 @@ async def _on_all(
                 result = await session.run(
                     scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
                 )
-        except (Unreachable, TimeoutError):
+        except (ClusterError, TimeoutError):
             return "unreachable"
         return result.stdout.strip()
 

@@ -101,6 +101,9 @@ class HostFacts:
     served_revision: str = ""
     served_data: str = ""
     served_wal: str = ""
+    served_version: str = ""
+    moving_data: str = ""
+    moving_wal: str = ""
     active_environment: str = ""
     active_unit: str = ""
     loaded_trust: Trust | None = None
@@ -120,6 +123,16 @@ class HostFacts:
     def is_active(self) -> bool:
         """Whether etcd has told systemd that it serves."""
         return self.unit.get("ActiveState") == "active"
+
+    @property
+    def is_switched(self) -> bool:
+        """Whether the member would start with another revision than it runs: a switch that was then taken back."""
+        return bool(self.active_revision) and self.active_revision != self.running_revision
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether the revision that runs is not known to have served, while a former one is."""
+        return self.served_revision not in ("", self.running_revision)
 
 
 async def observe(
@@ -199,6 +212,9 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         served_revision=one("served"),
         served_data=one("served_data"),
         served_wal=one("served_wal"),
+        served_version=(text("served_version") or "").strip(),
+        moving_data=one("moving_data"),
+        moving_wal=one("moving_wal"),
         active_environment=text("active_environment") or "",
         active_unit=text("active_unit") or "",
         active_version=(text("active_version") or "").strip(),

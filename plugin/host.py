@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from etcd import scripts
-from etcd.errors import ClusterError, Unreachable, WrongHostKey
+from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import ARCHITECTURES, Stamp
 from plugin.resource import Properties, Resource
@@ -68,20 +68,21 @@ class Host(Resource):
                 "yes" if state["purge_data"] else "no",
                 seconds=state["seconds"],
             )
-        except (Unreachable, WrongHostKey) as error:
+        except ClusterError as error:
             await self._left_behind(urn, state, member, error)
 
     async def _left_behind(self, urn: str, state: Mapping[str, Any], member: Member, error: ClusterError) -> None:
         if self.context.destroying and not state["abandon_unreachable"]:
             raise ClusterError.of(
                 member.name,
-                f"it cannot be reached ({error.problems[0].what}), so nothing was removed there",
+                f"it cannot be cleared ({error.problems[0].what}), so things of this program stay there",
                 "Bring it back, or give it up with `abandon_unreachable` (docs/remove.md), then destroy again",
             ) from None
-        why = f" ({error.problems[0].what})" if isinstance(error, WrongHostKey) else ""
+        why = "" if isinstance(error, Unreachable) else f" ({error.problems[0].what})"
+        verb = "reached" if isinstance(error, Unreachable) else "cleared"
         await self.warn(
             urn,
-            f"{member.name} cannot be reached, so all of this stays on it: the unit etcd.service, "
+            f"{member.name} cannot be {verb}, so all of this stays on it: the unit etcd.service, "
             f"{member.layout.config_dir}, {member.layout.install_dir} and the data. Wipe it before it comes back.{why}",
         )
 

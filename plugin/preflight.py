@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import pem, planning, preflight, rotation
+from etcd import doubt, pem, planning, preflight, rotation
 from etcd.changes import changes
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
@@ -18,6 +18,10 @@ from plugin.values import has_unknown
 
 _PENDING = "pending"
 _SAFE_VOTERS = 3
+
+
+class _Doubtful(planning.Refusal):
+    """A refusal that rests on members that did not answer at one look."""
 
 
 class Preflight(Resource):
@@ -123,15 +127,26 @@ class Preflight(Resource):
                 problems += preflight.host_problems(member, facts[name], architecture, expected)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
-        target = self._target(
-            members,
-            leaving,
-            facts,
-            inputs["replaces"],
-            frozenset(before.get("members", {})),
-            inputs["cluster_id"] or None,
-        )
-        await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
+
+        async def plan() -> None:
+            target = self._target(
+                members,
+                leaving,
+                facts,
+                inputs["replaces"],
+                frozenset(before.get("members", {})),
+                inputs["cluster_id"] or None,
+            )
+            await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
+
+        try:
+            await plan()
+        except _Doubtful:
+            await asyncio.sleep(doubt.election_seconds(members.values()))
+            self.context.forget_looks()
+            again = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
+            facts.update({name: seen for name, seen in again.items() if name in facts and isinstance(seen, HostFacts)})
+            await plan()
         known = inputs["cluster_id"] or next((seen.status.cluster_id for seen in facts.values() if seen.status), "")
         return await self._with_seen_keys(inputs["connections"], facts), known
 
@@ -190,7 +205,11 @@ class Preflight(Resource):
         addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
         observed = planning.without_strangers(observed, target)
         alive = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
-        plan = planning.plan(observed, target, alive)
+        facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+        try:
+            plan = planning.plan(observed, target, alive)
+        except planning.Refusal as refusal:
+            raise _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, alive) else refusal from None
         for warning in plan.warnings:
             await self._tell_once(urn, warning, warning=True)
         lines: list[str] = []

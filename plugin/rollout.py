@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from etcd import convergence, lease, scripts
 from etcd.convergence import Run
-from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
+from etcd.errors import ClusterError, Problem
 from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Target, TargetMember
@@ -93,7 +93,8 @@ class Rollout(Resource):
                 seen = await self.context.look(name, state["connections"][name], member, seconds)
             except ClusterError:
                 return state["running"].get(name)
-            revision = seen.running_revision if seen.is_active and not seen.uninstalled else ""
+            odd = seen.uninstalled or seen.is_switched or seen.is_unproven
+            revision = seen.running_revision if seen.is_active and not odd else ""
             return {"revision": revision or "", "certificates": seen.active_certificates}
 
         names = list(state["members"])
@@ -108,7 +109,7 @@ class Rollout(Resource):
         for name, connection in state["connections"].items():
             try:
                 sessions[name] = await self.context.session(name, connection)
-            except (Unreachable, WrongHostKey) as error:
+            except ClusterError as error:
                 unreachable += error.problems
         if unreachable and not state["abandon_unreachable"]:
             raise ClusterError(
@@ -122,13 +123,18 @@ class Rollout(Resource):
             )
         holder = f"run-{secrets.token_hex(6)}"
         async with lease.held(sessions, len(sessions), holder, state["deadlines"]["command"]):
-            await asyncio.gather(*(self._stop(name, session, state) for name, session in sessions.items()))
+            await asyncio.gather(*(self._stop(urn, name, session, state) for name, session in sessions.items()))
         self.context.forget_looks()
 
-    async def _stop(self, name: str, session: Session, state: Properties) -> None:
+    async def _stop(self, urn: str, name: str, session: Session, state: Properties) -> None:
         config = Member.from_inputs(state["members"][name]).layout.config_dir
         seconds = state["deadlines"]["command"] + state["deadlines"]["shutdown"]
-        await session.run(scripts.script("stop"), config, state["host_ids"][name], seconds=seconds)
+        try:
+            await session.run(scripts.script("stop"), config, state["host_ids"][name], seconds=seconds)
+        except ClusterError as error:
+            if not state["abandon_unreachable"]:
+                raise
+            await self.warn(urn, str(error))
 
     async def _converge(self, urn: str, inputs: Properties, state: Properties) -> Properties:
         async def say(message: str) -> None:

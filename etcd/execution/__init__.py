@@ -30,6 +30,8 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await restart.restart(hands, step)
         case planning.Reinstall():
             await hands.activate(step.name)
+        case planning.RememberServed():
+            await hands.on_each(step.names, hands.remember_served)
         case planning.RemoveMember():
             await members.remove_member(hands, step)
         case planning.Retire():

@@ -17,7 +17,7 @@ from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Target
 from etcd.planning.trust import unverified
-from etcd.planning.versions import minor
+from etcd.planning.versions import Minor, minor
 from etcd.ssh import Session
 
 # The guard in front of each script waits up to 120 s for another run's step to end.
@@ -52,9 +52,10 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Former:
-    """What a member goes back to when it does not come up: a revision, and the directories that it looks in."""
+    """What a member goes back to when it does not come up: a revision, its version, and where it has its data."""
 
     revision: str
+    version: str
     data_dir: str
     wal_dir: str
 
@@ -147,10 +148,20 @@ class Hands:
             raise ClusterError(*problems)
         return done
 
+    @property
+    def floor(self) -> Minor:
+        """The minor version below which etcd ends at its start: all members have run it."""
+        return max(
+            (minor(seen.status.storage_version) for seen in self.serving.values() if seen.status), default=(0, 0)
+        )
+
     def starts_as_is(self, name: str) -> bool:
-        """Return whether a stopped member must start as it is: another minor version is a step of its own."""
+        """Return whether a stopped member must start as it is: another minor version is a step of its own.
+
+        Not where its own would end at its start.
+        """
         active = self.facts[name].active_version
-        return bool(active) and minor(active) != minor(self.member(name).version)
+        return bool(active) and minor(active) != minor(self.member(name).version) and minor(active) >= self.floor
 
     def leafs_for_start(self, name: str) -> str:
         """Return the certificate set that a start uses: the staged one, unless a running member would refuse it."""
@@ -165,15 +176,18 @@ class Hands:
         The host remembers it, so that a run that is interrupted after the switch leaves the next one a way back.
         """
         seen, former = self.facts[name], None
+        version = seen.status.version if seen.status else seen.active_version
         if name in self.serving and seen.running_revision:
             if seen.served_revision != seen.running_revision:
                 await self.remember_served(name, seen.running_revision)
-            former = Former(seen.running_revision, seen.active_data, seen.active_wal)
+            former = Former(seen.running_revision, version, seen.active_data, seen.active_wal)
         elif seen.served_revision:
-            former = Former(seen.served_revision, seen.served_data, seen.served_wal)
+            former = Former(seen.served_revision, seen.served_version, seen.served_data, seen.served_wal)
         elif seen.running_revision:
-            former = Former(seen.running_revision, seen.active_data, seen.active_wal)
-        return former if former and former.revision != self.target.members[name].revision else None
+            former = Former(seen.running_revision, version, seen.active_data, seen.active_wal)
+        if not former or former.revision == self.target.members[name].revision:
+            return None
+        return None if former.version and minor(former.version) < self.floor else former
 
     async def remember_served(self, name: str, revision: str | None = None) -> None:
         """Remember on a member's host that it serves with a revision, which is the staged one unless it is given."""
@@ -207,12 +221,15 @@ class Hands:
         """Stop the member and move its data, when the directories that are wanted are not those in use."""
         seen, layout = self.facts[name], self.member(name).layout
         wanted = (layout.data_dir, layout.own_wal)
-        if not seen.active_data or (seen.active_data, seen.active_wal) == wanted:
-            return
-        await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
-        member = self.member(name)
-        arguments = layout.config_dir, seen.active_data, seen.active_wal, *wanted, member.user, member.group
-        await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
+        place, member = (seen.active_data, seen.active_wal), self.member(name)
+        # A move that was interrupted comes to its end first, also where somewhere else is wanted by now.
+        goals = [(seen.moving_data, seen.moving_wal)] if seen.moving_data else []
+        for goal in (*goals, wanted):
+            if seen.active_data and place != goal:
+                await self.say(f"Moving the data of {name} to {' and '.join(path for path in goal if path)}")
+                arguments = layout.config_dir, *place, *goal, member.user, member.group
+                await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
+                place = goal
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
         """Wait until each member is active again; at the first that ended, stop waiting for the others."""

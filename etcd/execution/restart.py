@@ -89,5 +89,5 @@ async def put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterEr
         await hands.await_active(await hands.on_each(formers, start), hands.deadlines.member_start)
     except ClusterError as second:
         raise ClusterError(*error.problems, *second.problems) from None
-    back = "it runs on its former settings again", "Correct the settings; no other member was touched"
+    back = "it runs on its former settings again", "Correct the settings; no member after it was touched"
     raise ClusterError(*error.problems, *(Problem(name, *back) for name in formers)) from None

@@ -117,8 +117,11 @@ def _start_stopped(
     target: Target,
 ) -> Plan:
     """Start a cluster that has data and does not serve, if what answers is enough for a quorum."""
-    without = sorted(set(facts) - set(with_data))
-    if without and (not born or len(with_data) < quorum(len(target.members))):
+    # Nodes that the state does not know yet join once the others serve.
+    voting = (set(target.members) & target.known) or set(target.members)
+    without = sorted((set(facts) & voting) - set(with_data))
+    needed = quorum(len(voting))
+    if without and (not born or len(with_data) < needed):
         raise Refusal(
             *(
                 Problem(
@@ -130,8 +133,8 @@ def _start_stopped(
                 for name in without
             )
         )
-    if len(with_data) < quorum(len(target.members)):
-        raise Refusal(*down.values())
+    if len(with_data) < needed:
+        raise Refusal(*(problem for name, problem in down.items() if name in voting))
     stopped = tuple(
         name
         for name in with_data

@@ -12,6 +12,7 @@ from etcd.planning.steps import (
     Promote,
     RecordBirth,
     Reinstall,
+    RememberServed,
     RemoveMember,
     Retire,
     StartExisting,
@@ -129,6 +130,7 @@ def _refuse_copy(now: Situation, name: str, seen: HostFacts, entry: ListedMember
 def repair(now: Situation) -> list[Step]:
     """Tell new addresses, and go on with a join that was begun."""
     steps: list[Step] = []
+    remembered: list[str] = []
     for name, entry in now.moved.items():
         if name in now.facts and now.facts[name].has_wal:
             steps.append(UpdatePeerUrl(name, entry.member_id))
@@ -154,8 +156,16 @@ def repair(now: Situation) -> list[Step]:
             steps.append(Promote(name, entry.member_id))
     for name in now.by_url:
         seen = now.facts.get(name)
-        if seen and seen.is_running and seen.uninstalled and seen.running_revision == now.target.members[name].revision:
-            steps.append(Reinstall(name, seen.uninstalled))
+        if not seen or not seen.is_running or seen.running_revision != now.target.members[name].revision:
+            continue
+        # A switch that was interrupted and taken back would come into force at the next crash or reboot.
+        lost = (*seen.uninstalled, *(("the active revision",) if seen.is_switched else ()))
+        if lost:
+            steps.append(Reinstall(name, lost))
+        if seen.is_unproven and name in now.serving:
+            remembered.append(name)
+    if remembered:
+        steps.append(RememberServed(tuple(sorted(remembered))))
     unrecorded = tuple(sorted(name for name in now.serving if name in now.target.members and not now.facts[name].born))
     if unrecorded:
         steps.append(RecordBirth(unrecorded))

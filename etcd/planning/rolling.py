@@ -23,10 +23,15 @@ def certificates(now: Situation) -> list[Step]:
 def restarts(now: Situation) -> list[Step]:
     """Restart what does not run what is staged for it."""
     facts = {name: seen for name, seen in now.facts.items() if name in now.target.members}
+    # One that runs what is wanted, does not serve, and has a way back was left so by a run that was interrupted.
     stale = [
         name
         for name, seen in facts.items()
-        if seen.is_running and seen.running_revision != now.target.members[name].revision
+        if seen.is_running
+        and (
+            seen.running_revision != now.target.members[name].revision
+            or (name not in now.serving and name in now.by_url and seen.is_unproven)
+        )
     ]
     if not stale:
         # A downgrade that was enabled and taken back before any member restarted is still under way.
@@ -53,9 +58,7 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
     """Return which stale members may restart while some do not serve: these first."""
     voters = len(now.voters)
     sick = sorted(
-        name
-        for name, seen in now.facts.items()
-        if name in now.target.members and seen.is_running and name not in now.serving
+        name for name in now.facts if name in now.by_url and name not in now.serving and not now.by_url[name].is_learner
     )
     if not sick or not set(stale) - set(sick) or voters - len(sick) - 1 >= quorum(voters):
         return stale

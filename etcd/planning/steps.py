@@ -68,6 +68,16 @@ class Reinstall:
 
 
 @dataclass(frozen=True)
+class RememberServed:
+    """Remember that members serve with what they run, where the run that restarted them did not come to it."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"remember that {', '.join(self.names)} {'serves' if len(self.names) == 1 else 'serve'} as wanted"
+
+
+@dataclass(frozen=True)
 class RemoveMember:
     """Remove a member from the cluster; on its host, if it is known and answers, it is stopped and set aside."""
 
@@ -191,6 +201,7 @@ Step = (
     | RecordBirth
     | Restart
     | Reinstall
+    | RememberServed
     | RemoveMember
     | Retire
     | DisarmAlarms

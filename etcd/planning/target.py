@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from etcd import notes
 from etcd.errors import ClusterError, Problem
@@ -81,6 +82,7 @@ def born_text(cluster_id: str, member_id: str) -> str:
     return f"cluster={cluster_id}\nmember={member_id}\n"
 
 
+@cache
 def born_cluster(text: str) -> str:
     """Return the cluster id that a born marker names."""
     return notes.values(text).get("cluster", "")

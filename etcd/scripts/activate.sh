@@ -24,6 +24,7 @@ for name in etcdutl etcdctl etcd; do link "$version_dir/$name" "$bin/$name"; don
 link "$certificates" "$config/certificates/current"
 link "revisions/$revision" "$config/current"
 link current/etcd.env "$config/etcd.env"
+rm -f "$config/moving"
 if ! cmp -s "$staged/etcd.service" /etc/systemd/system/etcd.service; then
 	write_file /etc/systemd/system/etcd.service 644 <"$staged/etcd.service"
 fi

@@ -33,16 +33,29 @@ if [ -L "$config/served" ]; then
 	say served "$(basename "$(readlink "$config/served")")"
 	say served_data "$(setting served ETCD_DATA_DIR)"
 	say served_wal "$(setting served ETCD_WAL_DIR)"
+	say_file served_version "$config/served/version"
 fi
-say_file active_environment "$config/current/etcd.env"
-say_file active_unit "$config/current/etcd.service"
+# A move that was interrupted has the data, or a part of it, where its note says.
+if [ -f "$config/moving" ]; then
+	moving_data=$(sed -n 's/^data=//p' "$config/moving")
+	moving_wal=$(sed -n 's/^wal=//p' "$config/moving")
+	say moving_data "$moving_data"
+	say moving_wal "$moving_wal"
+	for place in "${moving_wal:-$moving_data/member/wal}" "$moving_data/wal-on-its-way"; do
+		if [ -z "$(ls -A "$wal" 2>/dev/null)" ] && [ -n "$(ls -A "$place" 2>/dev/null)" ]; then data=$moving_data wal=$place; fi
+	done
+fi
+# What the member runs, which is not what it would start with where a switch was interrupted.
+pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
+running=$( { tr '\0' '\n' <"/proc/${pid:-0}/environ" | sed -n 's/^MEMBER_REVISION=//p'; } 2>/dev/null || :)
+in_use=$config/current
+[ -z "$running" ] || [ ! -d "$config/revisions/$running" ] || in_use=$config/revisions/$running
+say_file active_environment "$in_use/etcd.env"
+say_file active_unit "$in_use/etcd.service"
 say_file active_version "$config/current/version"
 [ ! -d "$data" ] || say data "$(stat -c %U "$data")"
 [ ! -d "$data/member" ] || say leftover yes
-# A move that was interrupted has left the log here; relocate.sh finishes it.
-segments=$wal
-[ ! -d "$data/wal-on-its-way" ] || segments=$data/wal-on-its-way
-for segment in "$segments"/*.wal; do
+for segment in "$wal"/*.wal; do
 	[ ! -f "$segment" ] || say wal "$(head -c 512 "$segment" | base64 -w 0)"
 	break
 done
@@ -62,9 +75,8 @@ say revision "$(basename "$(readlink "$config/current" 2>/dev/null || :)")"
 say certificates "$(basename "$(readlink "$config/certificates/current" 2>/dev/null || :)")"
 systemctl show -p LoadState -p ActiveState -p SubState -p MainPID -p NRestarts -p UnitFileState -p FragmentPath \
 	etcd.service 2>/dev/null | sed 's/^/unit./' || :
-pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
 if [ "${pid:-0}" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
-	say running "$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^MEMBER_REVISION=//p')"
+	say running "$running"
 	say executable "$(readlink "/proc/$pid/exe" || :)"
 fi
 if [ "${pid:-0}" -eq 0 ]; then
@@ -84,7 +96,6 @@ say_trust() { # WORD REVISION CERTIFICATES
 	say_file "$1_server" "$config/certificates/$3/server.pem"
 	say_file "$1_peer" "$config/certificates/$3/peer.pem"
 }
-running=$( { tr '\0' '\n' <"/proc/${pid:-0}/environ" | sed -n 's/^MEMBER_REVISION=//p'; } 2>/dev/null || :)
 if [ -n "$running" ]; then say_trust loaded "$running" current; fi
 if [ -n "$staged_revision" ]; then say_trust staged "$staged_revision" "$staged_certificates"; fi
 if [ "$depth" = deep ]; then

@@ -27,7 +27,7 @@ for directory in "$data" ${wal:+"$wal"}; do
 done
 made=$(cat "$config/made" 2>/dev/null || :)
 rm -rf "$config/revisions" "$config/certificates"
-for name in owner attempt born current served etcd.env bootstrap.env made; do rm -f "$config/$name" "$config/$name.new"; done
+for name in owner attempt born current served moving etcd.env bootstrap.env made; do rm -f "$config/$name" "$config/$name.new"; done
 rm -rf /run/etcd-cluster
 printf '%s\n' "$made" | tac | while read -r kind name; do
 	case $kind in

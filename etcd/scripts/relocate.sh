@@ -28,6 +28,8 @@ esac
 systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service
 stamp=$(date +%Y%m%dT%H%M%S)
+# Until activate.sh makes the new place the active one, this tells where to look; see observe.sh.
+printf 'data=%s\nwal=%s\n' "$new_data" "$5" | write_file "$config/moving" 600
 own() {
 	make_directory "$1"
 	chown "$user:$group" "$1"

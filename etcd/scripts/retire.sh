@@ -6,4 +6,4 @@ systemctl reset-failed etcd.service 2>/dev/null || :
 stamp=removed-$(date +%Y%m%dT%H%M%S)
 if [ -d "$data/member" ]; then mv -T "$data/member" "$data/$stamp"; fi
 if [ -n "$wal" ] && [ -d "$wal" ]; then mv -T "$wal" "$(dirname "$wal")/$stamp"; fi
-rm -f "$config/born" "$config/attempt" "$config/served" "$config/bootstrap.env"
+rm -f "$config/born" "$config/attempt" "$config/served" "$config/moving" "$config/bootstrap.env"

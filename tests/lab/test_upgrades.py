@@ -7,10 +7,18 @@ from conftest import MakeHosts, MakeStack, Measure
 from harness import Stack
 from outside import Client, Writer
 
+from lab import releases
+
 pytestmark = pytest.mark.lab
 
 OLD, MIDDLE, NEW = "3.5.33", "3.6.16", "3.7.3"
 SNAPSHOTS = "/var/lib/etcd-snapshots"
+
+
+def _have(*versions: str) -> None:
+    """Build what the lab does not have yet, and with it the sums that the settings name."""
+    for version in versions:
+        releases.ensure(version)
 
 
 def _runs(stack: Stack, version: str) -> None:
@@ -35,6 +43,7 @@ def _restarted_in_order(said: str) -> list[str]:
 def test_a_minor_upgrade_and_the_online_downgrade_lose_no_write(
     fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
 ) -> None:
+    _have(MIDDLE, NEW)
     stack = make_stack(fresh(3), snapshots={"keep": 2})
     stack.up()
     for host in stack.hosts.values():
@@ -68,6 +77,7 @@ def test_a_minor_upgrade_and_the_online_downgrade_lose_no_write(
 def test_from_3_5_to_3_7_one_minor_at_a_time(
     fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
 ) -> None:
+    _have(OLD, MIDDLE, NEW)
     stack = make_stack(fresh(3), version=OLD, etcd={"experimental-corrupt-check-time": "4h"})
     said = stack.up().stdout
     assert "warning" in said
@@ -105,6 +115,7 @@ def test_from_3_5_to_3_7_one_minor_at_a_time(
 def test_while_one_old_member_remains_the_version_goes_back(
     old: str, new: str, fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
 ) -> None:
+    _have(old, new)
     stack = make_stack(fresh(3), version=old)
     stack.up()
     client = Client(stack, tools)

@@ -90,8 +90,9 @@ def stopped(name: str, **changes: Any) -> HostFacts:
 
 def silent(name: str, **changes: Any) -> HostFacts:
     """Return a host whose member runs, but gives no linearizable answer."""
-    running = {"unit": {"MainPID": "42", "ActiveState": "activating"}, "running_revision": "r1"}
-    return stopped(name, **{**running, **changes})
+    revision = changes.get("running_revision", "r1")
+    unit = {"MainPID": "42", "ActiveState": "activating"}
+    return stopped(name, **{"unit": unit, "running_revision": revision, "active_revision": revision, **changes})
 
 
 def serving(name: str, leader: str = "a", names: Iterable[str] = "abc", **changes: Any) -> HostFacts:

@@ -29,7 +29,7 @@ OTHERS = "beef"
 class Host(NamedTuple):
     """A machine; `place` is its address, `data` the id of the member whose data it holds, `runs` its revision.
 
-    A `foreign` one serves another cluster by now.
+    A `foreign` one serves another cluster by now; `served` is the revision that it remembers as one that served.
     """
 
     place: str
@@ -43,6 +43,7 @@ class Host(NamedTuple):
     sick: bool = False
     attempt: str = ""
     foreign: bool = False
+    served: str = ""
 
 
 class Entry(NamedTuple):
@@ -55,9 +56,7 @@ class Entry(NamedTuple):
     learner: bool = False
 
 
-class World(NamedTuple):
-    """All hosts and the cluster on them."""
-
+class _Fields(NamedTuple):
     hosts: tuple[Host, ...]
     members: tuple[Entry, ...]
     leader: str = ""
@@ -66,34 +65,45 @@ class World(NamedTuple):
     downgrade: str = ""
     born: bool = True
 
+
+class World(_Fields):
+    """All hosts and the cluster on them; what follows from its fields is worked out once."""
+
+    @cached_property
+    def _by_place(self) -> dict[str, Host]:
+        return {host.place: host for host in self.hosts}
+
     def host(self, place: str) -> Host:
         """Return the host at an address."""
-        return next(host for host in self.hosts if host.place == place)
+        return self._by_place[place]
 
     def entry_at(self, place: str) -> Entry | None:
         """Return the entry with this address."""
         return next((entry for entry in self.members if entry.place == place), None)
 
-    @property
+    @cached_property
     def listed(self) -> frozenset[str]:
         """The ids that are listed."""
         return frozenset(entry.id for entry in self.members)
 
-    @property
+    @cached_property
     def voters(self) -> list[Entry]:
         """The entries that vote."""
         return [entry for entry in self.members if not entry.learner]
 
+    @cached_property
+    def _runners(self) -> dict[str, Host]:
+        return {h.data: h for h in reversed(self.hosts) if h.runs and h.powered and not h.sick}
+
     def runner(self, member_id: str) -> Host | None:
         """Return the host on which a listed member runs and answers."""
-        return next((h for h in self.hosts if h.data == member_id and h.runs and h.powered and not h.sick), None)
+        return self._runners.get(member_id) if member_id else None
 
     def live_voters(self) -> int:
         """Return how many voters run."""
-        running = {h.data for h in self.hosts if h.runs and h.powered and not h.sick}
-        return sum(entry.id in running for entry in self.voters)
+        return sum(entry.id in self._runners for entry in self.voters)
 
-    @property
+    @cached_property
     def has_quorum(self) -> bool:
         """Whether the cluster serves."""
         return bool(self.voters) and self.live_voters() >= quorum(len(self.voters))
@@ -253,6 +263,7 @@ def facts(
         active_certificates=host.leafs,
         active_version=version,
         running_revision=host.runs or None,
+        served_revision=host.served,
         unit={"MainPID": "42" if host.runs else "0", "ActiveState": "active" if host.runs else "inactive"},
         status=status,
         members=members,
@@ -358,7 +369,7 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
     able = [
         host for place in wish.places.values() if (host := world.host(place)).powered and host.reachable and host.data
     ]
-    if not served and len(able) < quorum(len(wish.places)):
+    if not served and len(able) < quorum(len(wish.known & set(wish.places)) or len(wish.places)):
         raise Harm(f"{step}: too few have data")
     for name in step.names:
         place = wish.nodes[name]
@@ -373,7 +384,9 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
             continue
         if whole.has_quorum and any(entry.id == host.data for entry in whole.voters) and whole.runner(host.data):
             raise Harm(f"{step}: {name} runs")
-        if name in wish.places and minor(wish.version(host.active)) == minor(wish.version(WANTED)):
+        kept = minor(wish.version(host.active)) >= minor(world.storage or "0.0")
+        switched = name in wish.places and (minor(wish.version(host.active)) == minor(wish.version(WANTED)) or not kept)
+        if switched:
             world = world.with_host(place, active=WANTED, leafs=LEAFS)
             worlds.append(world)
         if wish.refused and world.host(place).active == WANTED:
@@ -382,6 +395,9 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
         else:
             world = _started(world, place, wish)
         worlds.append(world)
+        if switched and world.host(place).runs == WANTED and not world.host(place).sick and host.served:
+            world = world.with_host(place, served=WANTED)
+            worlds.append(world)
         if world.host(place).sick:
             failed = failed or f"{name} stays sick"
     if not failed and not seen_serving(world.settled(), wish):
@@ -441,25 +457,34 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     if sick and not before.sick:
         raise Harm(f"{step}: {sick} do not serve and restart first")
     worlds = [_handed_over(world, place)] if step.leads else []
-    world = (worlds[-1] if worlds else world).with_host(place, active=WANTED, leafs=LEAFS)
+    serves = not before.sick and world.has_quorum
+    back = before.runs if serves else before.served or before.runs
+    world = (worlds[-1] if worlds else world).with_host(place, served=before.runs if serves else before.served)
+    world = world.with_host(place, active=WANTED, leafs=LEAFS)
     worlds.append(world)
     world = world.with_host(place, runs="")
     worlds.append(world.settled())
     world = worlds[-1]
     if wish.refused:
-        worlds.append(world.with_host(place, active=before.active, runs=before.runs))
+        worlds.append(world.with_host(place, active=back, runs=back, sick=False))
         return Done(worlds, "etcd refuses the revision")
     if before.runs != WANTED:
         world = world.with_host(place, sick=False)
-    world = _started(world, place, wish)
-    return Done([*worlds, world], f"{step.name} stays sick" if world.host(place).sick else "")
+    elif back != WANTED:
+        worlds.append(world.with_host(place, active=back, runs=back, sick=False))
+        return Done(worlds, "it is put back")
+    worlds.append(_started(world, place, wish))
+    world = worlds[-1]
+    if world.host(place).sick:
+        return Done(worlds, f"{step.name} stays sick")
+    return Done([*worlds, world.with_host(place, served=WANTED)])
 
 
 def _set_aside(world: World, place: str, step: Step) -> World:
     host = world.host(place)
     if host.data in world.listed:
         raise Harm(f"{step}: sets the data of a member aside")
-    return world.with_host(place, data="", runs="", born=False, attempt="")
+    return world.with_host(place, data="", runs="", born=False, attempt="", served="")
 
 
 def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
@@ -605,6 +630,23 @@ def _disarm(world: World, step: planning.DisarmAlarms, wish: Wish) -> Done:
     return Done([world._replace(alarm=None)])
 
 
+def _reinstall(world: World, step: planning.Reinstall, wish: Wish) -> Done:
+    if world.host(wish.places[step.name]).runs != WANTED:
+        raise Harm(f"{step}: another revision runs")
+    return Done([world.with_host(wish.places[step.name], active=WANTED, leafs=LEAFS)])
+
+
+def _remember(world: World, step: planning.RememberServed, wish: Wish) -> Done:
+    worlds = []
+    for name in step.names:
+        host = world.host(wish.places[name])
+        if host.runs != WANTED or not world.runner(host.data):
+            raise Harm(f"{step}: {name} does not serve with what is wanted")
+        world = world.with_host(host.place, served=WANTED)
+        worlds.append(world)
+    return Done(worlds)
+
+
 def _look(world: World, step: Step, wish: Wish) -> Done:
     _needs_quorum(world, step)
     return Done([world])
@@ -630,6 +672,8 @@ _ACTIONS: dict[type, Callable[..., Done]] = {
     planning.SwitchCertificates: _switch,
     planning.RecordBirth: _record,
     planning.Restart: _restart,
+    planning.Reinstall: _reinstall,
+    planning.RememberServed: _remember,
     planning.RemoveMember: _remove,
     planning.Retire: _retire,
     planning.DisarmAlarms: _disarm,

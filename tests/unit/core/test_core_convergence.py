@@ -12,9 +12,11 @@ from core_samples import CLUSTER, down, empty, listed, member, member_id, servin
 
 from etcd import convergence, execution, lease
 from etcd.convergence import Outcome, Run, converge
+from etcd.doubt import SETTLE_SECONDS
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
+from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import RecordBirth, Refusal, Restart, StartExisting, StartNew, Step, Target
 from etcd.ssh import Address
@@ -69,7 +71,7 @@ def run(cluster: Cluster, wanted: Target, monkeypatch: pytest.MonkeyPatch) -> Ou
     monkeypatch.setattr(convergence.asyncio, "sleep", cluster.pause)
     monkeypatch.setattr(convergence, "execute", cluster.execute)
     address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
-    work = Run(cluster, dict.fromkeys("abc", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    work = Run(cluster, dict.fromkeys("abcde", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
     return asyncio.run(converge(work, wanted, None))
 
 
@@ -92,7 +94,7 @@ def test_members_restart_one_by_one_with_time_to_settle_between(monkeypatch: pyt
     cluster = Cluster(STALE, {**STALE, "b": serving("b")}, {**ALL_SERVE, "a": STALE["a"]}, ALL_SERVE)
     run(cluster, target(), monkeypatch)
     assert cluster.steps == [Restart("b", False), Restart("c", False), Restart("a", True)]
-    assert cluster.pauses == [convergence.SETTLE_SECONDS] * 2, "none after the last"
+    assert cluster.pauses == [SETTLE_SECONDS] * 2, "none after the last"
 
 
 def test_a_step_between_does_not_take_the_time_to_settle_away(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +103,7 @@ def test_a_step_between_does_not_take_the_time_to_settle_away(monkeypatch: pytes
     cluster = Cluster({**rest, "c": stopped("c")}, unrecorded, {**rest, "c": serving("c")}, ALL_SERVE)
     run(cluster, target(), monkeypatch)
     assert cluster.steps == [StartExisting(("c",)), RecordBirth(("c",)), Restart("a", True)]
-    assert cluster.pauses == [convergence.SETTLE_SECONDS]
+    assert cluster.pauses == [SETTLE_SECONDS]
 
 
 def test_a_cancel_ends_after_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,15 +216,38 @@ def test_another_machine_in_the_place_of_a_node_that_leaves_is_a_host_that_is_go
         looked(target(), monkeypatch)
 
 
+def test_a_host_that_hangs_is_gone_where_its_node_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(_session: str, of: Member, *_: Any) -> HostFacts:
+        if of.name == "c":
+            raise ClusterError.of("c", "a command on the host did not finish within 60 s", "Look at its load")
+        return serving(of.name, names="abc")
+
+    async def nobody(*_: Any) -> frozenset[str]:
+        return frozenset()
+
+    monkeypatch.setattr(convergence, "observe", look)
+    monkeypatch.setattr(convergence, "alive_elsewhere", nobody)
+    cluster = Cluster({})
+    work = Run(cluster, dict.fromkeys("abc"), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    seen = asyncio.run(convergence.observe_all(work, target("ab", leaving={"c": member("c")})))
+    assert isinstance(seen.observed["c"], Problem) and set(seen.facts) == {"a", "b"}
+    with pytest.raises(ClusterError, match="did not finish within 60 s"):
+        asyncio.run(convergence.observe_all(work, target()))
+
+
 # what rests on silence
 
 
 class Changing(Cluster):
     """Shows the next of `looks` at each look, after the last one that again."""
 
+    def __init__(self, *looks: Look, alive: frozenset[str] = frozenset()) -> None:
+        super().__init__(*looks)
+        self.alive = alive
+
     async def observe_all(self, *_: Any) -> convergence.Look:
         look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
-        return convergence.Look(look, frozenset())
+        return convergence.Look(look, self.alive)
 
 
 def voting(milliseconds: int, **changes: Any) -> Target:
@@ -237,7 +262,7 @@ def voting(milliseconds: int, **changes: Any) -> Target:
 SILENT = {name: silent(name) for name in "abc"}
 
 
-@pytest.mark.parametrize(("election", "pause"), [(1000, convergence.SETTLE_SECONDS), (30_000, 60)])
+@pytest.mark.parametrize(("election", "pause"), [(1000, SETTLE_SECONDS), (30_000, 60)])
 def test_members_that_elect_a_leader_are_not_restarted(
     election: int, pause: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,3 +304,37 @@ def test_a_member_that_answers_at_the_second_look_is_not_taken_for_dead(monkeypa
     with pytest.raises(Refusal, match="still answers"):
         run(cluster, target(), monkeypatch)
     assert cluster.steps == []
+
+
+LEAVE = target("abc", leaving={"d": member("d"), "e": member("e")})
+FIVE = {name: serving(name, names="abcde") for name in "abcde"}
+
+
+def test_each_step_that_rests_on_silence_is_doubted_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    e_silent = {**FIVE, "e": silent("e")}
+    cluster = Changing({**FIVE, "d": silent("d")}, e_silent, e_silent, ALL_SERVE)
+    run(cluster, LEAVE, monkeypatch)
+    assert [str(step) for step in cluster.steps] == [f"remove member e ({member_id('e')})"]
+    assert cluster.pauses == [SETTLE_SECONDS] * 2
+
+
+def test_members_that_answer_only_now_and_then_are_named_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = [{**FIVE, name: silent(name)} for name in "dedede"]
+    with pytest.raises(ClusterError, match="its members answer at one look and not at the next"):
+        run(Changing(*looks), LEAVE, monkeypatch)
+
+
+@pytest.mark.parametrize("c", [silent("c"), stopped("c", unit={"MainPID": "0", "ActiveState": "activating"})])
+def test_a_refusal_that_rests_on_silence_is_looked_at_twice(c: HostFacts, monkeypatch: pytest.MonkeyPatch) -> None:
+    stale = {**STALE, "c": c}
+    cluster = Changing(stale, ALL_SERVE, alive=frozenset({member_id("c")}))
+    assert run(cluster, target(), monkeypatch).steps == 0 and cluster.pauses == [SETTLE_SECONDS]
+    with pytest.raises(Refusal, match="c: it does not serve, so no other member may restart"):
+        run(Changing(stale, alive=frozenset({member_id("c")})), target(), monkeypatch)
+
+
+def test_a_refusal_that_nobody_can_wait_out_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing({**ALL_SERVE, "c": empty()})
+    with pytest.raises(Refusal, match="its disk has no data"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.pauses == []

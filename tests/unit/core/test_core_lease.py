@@ -193,8 +193,9 @@ def test_a_lease_that_ended_while_the_run_slept_is_not_taken_again(monkeypatch: 
     assert "acquire" not in [arguments[0] for host in hosts.values() for arguments in host.asked[1:]]
 
 
-def test_a_renewal_that_a_host_fails_loses_the_lease_and_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_renewals_that_fail_for_too_long_cost_the_lease_which_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "_RENEW_SECONDS", 0)
+    monkeypatch.setattr(lease, "_RETRY_SECONDS", 0)
     host = Host()
 
     def slow(action: str) -> str:
@@ -202,14 +203,45 @@ def test_a_renewal_that_a_host_fails_loses_the_lease_and_is_given_back(monkeypat
             raise ClusterError.of("a", "a command on the host did not finish within 150 s", "Look at its load")
         return "granted"
 
-    async def lose() -> ClusterError | None:
+    async def lose() -> None:
         async with held({"a": host}, 1, "run-1", 0) as one:  # type: ignore[dict-item]
-            asked = len(host.asked)
-            host.answer = slow
-            while len(host.asked) == asked:  # noqa: ASYNC110
-                await asyncio.sleep(0)
-            await asyncio.sleep(0.05)
-        return one.lost
+            await renewals(host, 3, slow)
+            one.check()
+            late = one.granted_at + lease.SECONDS + 1
+            monkeypatch.setattr(time, "clock_gettime", lambda _: late)
+            one.check()
 
-    assert asyncio.run(asyncio.wait_for(lose(), 10)) is not None
+    with pytest.raises(ClusterError, match="could not be renewed for 45 s"):
+        asyncio.run(asyncio.wait_for(lose(), 10))
     assert host.asked[-1][0] == "release"
+
+
+async def renewals(host: Host, count: int, answer: Callable[[str], str]) -> None:
+    """Answer so from now on, and wait until so many more renewals were asked for."""
+    asked, host.answer = len(host.asked), answer
+    while len(host.asked) < asked + count:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+
+
+def test_a_renewal_that_nobody_answered_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "_RENEW_SECONDS", 0)
+    monkeypatch.setattr(lease, "_RETRY_SECONDS", 0)
+    host = Host()
+
+    async def hold_on() -> None:
+        async with held({"a": host}, 1, "run-1", 0) as one:  # type: ignore[dict-item]
+            granted = one.granted_at
+            await renewals(host, 2, unreachable)
+            await renewals(host, 2, lambda _: "granted")
+            one.check()
+            assert one.granted_at > granted
+
+    asyncio.run(asyncio.wait_for(hold_on(), 10))
+
+
+@pytest.mark.parametrize("hosts", [1, 3])
+def test_a_step_that_a_killed_run_left_behind_is_named(hosts: int) -> None:
+    busy = Host(lambda action: "granted" if action == "release" else "busy")
+    others = {name: Host() for name in "bc"[: hosts - 1]}
+    with pytest.raises(ClusterError, match="a: a step of an earlier run is still under way on it"):
+        asyncio.run(hold({"a": busy, **others}, hosts, seconds=-1))

@@ -11,7 +11,10 @@ from etcd.planning import (
     AddLearner,
     CheckV2Store,
     Refusal,
+    Reinstall,
+    RememberServed,
     RemoveMember,
+    Restart,
     SaveSnapshot,
     StartExisting,
     Step,
@@ -78,6 +81,42 @@ def test_two_hosts_with_the_data_of_one_member_are_not_started() -> None:
     assert f"a: it holds the data of member {member_id('a')}, and so does c" in words
     assert f"c: it holds the data of member {member_id('a')}, and so does a" in words
     assert "b:" not in words
+
+
+# what an interrupted restart left
+
+
+def test_a_member_that_serves_is_remembered_to_serve() -> None:
+    seen: Seen = {**ALL_SERVE, "b": serving("b", served_revision="r0"), "c": serving("c", served_revision="r1")}
+    assert plan(seen, target()).steps == (RememberServed(("b",)),)
+
+
+def test_a_switch_that_was_taken_back_does_not_come_into_force_at_the_next_reboot() -> None:
+    seen: Seen = {**ALL_SERVE, "b": serving("b", active_revision="r2")}
+    assert plan(seen, target()).steps == (Reinstall("b", ("the active revision",)),)
+
+
+def test_a_member_that_is_sick_on_the_wanted_revision_goes_first_and_has_a_way_back() -> None:
+    old = {"running_revision": "r0"}
+    seen: Seen = {"a": silent("a", served_revision="r0"), "b": serving("b", "b", **old), "c": serving("c", "b", **old)}
+    assert plan(seen, target()).steps[0] == Restart("a", False)
+    assert plan({**ALL_SERVE, "a": silent("a", served_revision="r0")}, target()).steps == (Restart("a", False),)
+    assert plan({**ALL_SERVE, "a": silent("a")}, target()).steps == (), "it has no way back"
+
+
+def test_no_member_restarts_while_another_one_comes_and_goes() -> None:
+    """Its host showed no process, and then its client URL was answered: it crashes again and again."""
+    old = {"running_revision": "r0"}
+    seen: Seen = {"a": stopped("a"), "b": serving("b", "b", **old), "c": serving("c", "b", **old)}
+    assert "a: it does not serve, so no other member may restart" in refused(
+        seen, target(), frozenset({member_id("a")})
+    )
+
+
+def test_nodes_that_are_new_do_not_keep_a_stopped_cluster_from_its_start() -> None:
+    seen: Seen = {"a": stopped("a"), "b": empty(), "c": empty()}
+    assert plan(seen, target(cluster_id=CLUSTER, known=frozenset("a"))).steps == (StartExisting(("a",)),)
+    assert "it has no data, but a knows a cluster" in refused(seen, target(cluster_id=CLUSTER, known=frozenset("abc")))
 
 
 # a host that another cluster has by now

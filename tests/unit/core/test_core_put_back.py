@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import serving, status, stopped, target
+from core_samples import member, serving, silent, status, stopped, target
 
 from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, execute, hands
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts
-from etcd.planning import Restart, StartExisting, Step
+from etcd.planning import Restart, StartExisting, Step, Target
 from etcd.ssh import Result
 
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
@@ -53,6 +53,7 @@ def take(
     facts: Mapping[str, HostFacts],
     monkeypatch: pytest.MonkeyPatch,
     answers: bool = True,
+    wanted: Target | None = None,
 ) -> str:
     """Take a step towards revision r1 and return what it said when it failed, else nothing.
 
@@ -68,7 +69,8 @@ def take(
     async def run() -> None:
         lease = Lease("run-1", now())
         deadlines = DEADLINES if answers else replace(DEADLINES, member_start=-1)
-        await execute(Hands(hosts, target(), lease, deadlines, None, say, None, facts), step)  # type: ignore[arg-type]
+        work = Hands(hosts, wanted or target(), lease, deadlines, None, say, None, facts)  # type: ignore[arg-type]
+        await execute(work, step)
 
     monkeypatch.setattr(hands, "observe", observe)
     try:
@@ -188,3 +190,63 @@ def test_the_last_member_of_an_upgrade_does_not_go_back_once_it_ran(
     said = take(Restart("b", False), {"b": host}, facts, monkeypatch, answers=False)
     assert host.started == started
     assert ("it stays on 3.6.16" in said) == (started == ["r1"])
+
+
+TO_3_7 = replace(
+    target(),
+    members={
+        name: replace(wanted, member=replace(wanted.member, version="3.7.3"))
+        for name, wanted in target().members.items()
+    },
+)
+RAISED = {
+    name: serving(name, active_version="3.7.3", status=replace(status(name), version="3.7.3", storage_version="3.7.0"))
+    for name in "ac"
+}
+SERVED_3_6 = {"served_revision": "r0", "served_version": "3.6.16", "served_data": "/d", "active_data": "/d"}
+
+
+def test_a_later_run_does_not_put_the_last_member_back_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r1")
+    crashing = stopped("b", active_version="3.7.3", active_revision="r1", **SERVED_3_6)
+    said = take(StartExisting(("b",)), {"b": host}, {**RAISED, "b": crashing}, monkeypatch, wanted=TO_3_7)
+    assert host.started == ["r1"] and "no such address on r1" in said
+    corrected = silent("b", active_version="3.7.3", running_revision="r9", **SERVED_3_6)
+    host = Host("r1")
+    said = take(Restart("b", False), {"b": host}, {**RAISED, "b": corrected}, monkeypatch, wanted=TO_3_7)
+    assert host.started == ["r1"] and "no such address on r1" in said
+
+
+def test_a_member_that_was_put_back_too_far_starts_with_what_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host("r0")
+    back = stopped("b", active_version="3.6.16", active_revision="r0", **SERVED_3_6)
+    assert take(StartExisting(("b",)), {"b": host}, {**RAISED, "b": back}, monkeypatch, wanted=TO_3_7) == ""
+    assert host.started == ["r1"]
+
+
+OLD, NEW = ("/old", ""), ("/new", "/log/wal")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "moves"),
+    [(NEW, [OLD + NEW]), (OLD, [OLD + NEW, NEW + OLD]), (("/third", ""), [OLD + NEW, (*NEW, "/third", "")])],
+)
+def test_a_move_that_was_interrupted_ends_before_the_next_one(
+    wanted: tuple[str, str], moves: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = replace(member("b").layout, data_dir=wanted[0], wal_dir=wanted[1].removesuffix("/wal") or None)
+    goal = replace(target().members["b"], member=member("b", layout=layout))
+    moving = {"active_data": "/old", "active_wal": "", "moving_data": NEW[0], "moving_wal": NEW[1]}
+    host = Host()
+    facts = {**RESTARTED, "b": stopped("b", active_revision="r0", **moving)}
+    assert (
+        take(
+            StartExisting(("b",)),
+            {"b": host},
+            facts,
+            monkeypatch,
+            wanted=replace(target(), members={**target().members, "b": goal}),
+        )
+        == ""
+    )
+    assert host.moves == moves

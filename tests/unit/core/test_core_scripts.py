@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcd import render, scripts
+from etcd.observation import parse
 from etcd.planning import Attempt
 
 FOLDER = Path(scripts.__file__).parent / "scripts"
@@ -447,6 +448,29 @@ def test_an_activated_revision_is_what_the_next_start_uses(
     assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("data", "wal")] == [0o700, 0o700]
     assert host.out("cat /etc/systemd/system/etcd.service") == "[Unit]"
     assert host.called == ["is-enabled --quiet etcd.service", "daemon-reload"], "the stub says that it is enabled"
+
+
+def test_an_activation_ends_a_move(host: Namespace, config: Path, staged: list[str]) -> None:
+    (config / "moving").write_text("data=/somewhere\n")
+    host.out(scripts.script("activate"), *staged)
+    assert not (config / "moving").exists()
+
+
+def test_a_look_shows_what_the_member_runs_where_a_switch_was_interrupted(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("served"), str(config), "r1")
+    host.out(scripts.script("activate"), staged[0], "r2", *staged[2:])
+    (config / "revisions" / "r2" / "etcd.env").write_text("A=2\n")
+    arguments = [str(config), *[str(tmp_path / "none")] * 4, "2379", "2380", "3.6.16", "facts", "", ""]
+    with subprocess.Popen(["sleep", "60"], env={"MEMBER_REVISION": "r1"}) as member:
+        host.answer(str(member.pid))
+        seen = parse(host.out(scripts.script("observe"), *arguments), 0, 0)
+        member.kill()
+    assert (seen.running_revision, seen.active_revision, seen.is_switched) == ("r1", "r2", True)
+    assert seen.active_environment == "A=1\n"
+    assert (seen.served_revision, seen.served_version, seen.is_unproven) == ("r1", "3.6.16", False)
 
 
 def test_the_revision_that_served_is_remembered_beside_the_active_one(

@@ -93,9 +93,19 @@ def test_a_move_that_was_interrupted_is_finished(host: Namespace, config: Path, 
     assert whole(new) and not (new / "wal-on-its-way").exists()
 
 
-@pytest.mark.parametrize("moved", ["the log", "the log and the data"])
+def test_a_move_leaves_a_note_until_the_new_place_is_the_active_one(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    fill(tmp_path / "old")
+    wal = f"{tmp_path}/log/wal"
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", wal))
+    assert (config / "moving").read_text() == f"data={tmp_path}/new\nwal={wal}\n"
+
+
+@pytest.mark.parametrize("moved", ["the log", "the log and the data", "everything"])
+@pytest.mark.parametrize("wanted", ["new", "old"])
 def test_a_move_that_was_interrupted_does_not_look_like_a_lost_disk(
-    host: Namespace, config: Path, tmp_path: Path, moved: str
+    host: Namespace, config: Path, tmp_path: Path, moved: str, wanted: str
 ) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     fill(old)
@@ -106,11 +116,16 @@ def test_a_move_that_was_interrupted_does_not_look_like_a_lost_disk(
     (config / "current").symlink_to("revisions/r0")
     new.mkdir()
     (old / "member" / "wal").rename(new / "wal-on-its-way")
-    if moved == "the log and the data":
+    if moved != "the log":
         (old / "member").rename(new / "member")
-    wanted = str(config), str(new), f"{new}/member/wal", str(tmp_path), str(tmp_path), "2379", "2380", "3.6.16"
-    seen = parse(host.out(scripts.script("observe"), *wanted, "facts", "", ""), 0, 0)
-    assert seen.wal == WAL_IDENTITY and seen.active_data == str(old), "so the next run goes on with the move"
+    if moved == "everything":
+        (new / "wal-on-its-way").rename(new / "member" / "wal")
+    (config / "moving").write_text(f"data={new}\nwal=\n")
+    data = tmp_path / wanted
+    place = str(config), str(data), f"{data}/member/wal", str(tmp_path), str(tmp_path), "2379", "2380", "3.6.16"
+    seen = parse(host.out(scripts.script("observe"), *place, "facts", "", ""), 0, 0)
+    assert seen.wal == WAL_IDENTITY and seen.has_wal
+    assert (seen.active_data, seen.moving_data, seen.moving_wal) == (str(old), str(new), ""), "so it goes on with it"
 
 
 def test_a_member_is_not_stopped_for_a_move_that_has_no_room(host: Namespace, config: Path, tmp_path: Path) -> None:

@@ -174,7 +174,9 @@ MUTANTS: dict[str, Mutant] = {
     "a copy is told to the cluster": (membership, "    if seen.is_running or entry.member_id not in now.alive:", "    if True:", ("HHc",)),
     "a host of another cluster is set aside": (planning, "    observed = without_strangers(observed, target)\n", "", ("HHZ",)),
     "data of another cluster will do": (planning, "    refuse_foreign_data(staying, target)\n", "", ("HHZ", "Z")),
-    "too few start": (birth, "    if len(with_data) < quorum(len(target.members)):\n        raise Refusal(*down.values())", "", ("TDD",)),
+    "too few start": (birth, "    if len(with_data) < needed:\n        raise Refusal(*(problem for name, problem in down.items() if name in voting))", "", ("TDD",)),
+    "a switch that was taken back stays": (membership, "            steps.append(Reinstall(name, lost))", "            pass", ("HHe",)),
+    "what serves is not remembered": (membership, "    if remembered:", "    if False:", ("SSS",)),
 }  # fmt: skip
 
 

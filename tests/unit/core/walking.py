@@ -226,6 +226,8 @@ def refuse_undesired(world: World, wish: Wish) -> None:
             continue
         if (host.data, host.runs, host.leafs, host.born or host.sick) != (entry.id, WANTED, LEAFS, True):
             raise Harm(f"nothing to do, but {name} is not as wanted")
+        if host.active != WANTED or host.served not in ("", WANTED):
+            raise Harm(f"nothing to do, but {name} would start with something else")
     for name, place in wish.leaving.items():
         host = world.host(place)
         if _answers(host) and not host.foreign and (host.data or host.runs):
@@ -261,8 +263,9 @@ def told(world: World, wish: Wish) -> str:
 # healthy, stale, wrong version, powered off, unreachable but serving, stopped, stopped and stale, wiped,
 # wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
 # a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive,
-# and that confirmed, a copy of the disk elsewhere while the member runs, a host that another cluster has by now
-VOTERS = "HSVDATtWwGBCKkOMRrscZ"
+# and that confirmed, a copy of the disk elsewhere while the member runs, a host that another cluster has by now,
+# switched to a former revision that was then taken back, sick on the wanted revision with a former one that served
+VOTERS = "HSVDATtWwGBCKkOMRrscZex"
 # learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
 # powered off learner
 LEARNERS = "LlQUuXd"
@@ -305,6 +308,10 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(leafs="c0")
             case "K":
                 host = host._replace(sick=True)
+            case "e":
+                host = host._replace(active="r0")
+            case "x":
+                host = host._replace(sick=True, served="r0")
             case "k":
                 host = host._replace(runs="r0", active="r0", sick=True)
             case "Z":

@@ -3,12 +3,14 @@
 import asyncio
 import datetime
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import core_samples
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,13 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from plugin_calls import Engine
 
-from etcd import convergence
+from etcd import convergence, scripts
 from etcd.convergence import Outcome
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, Stamp
 from etcd.ssh import Result
+from plugin import preflight as preflight_module
 from plugin.archive import Archive
 from plugin.host import Host
 from plugin.preflight import Preflight
@@ -56,7 +59,7 @@ class Hosts(Context):
     async def session(self, node: str, connection: Mapping[str, Any]) -> Any:
         """Return a session that notes what it runs."""
         seen = self.seen.get(node)
-        if isinstance(seen, Unreachable | WrongHostKey):
+        if isinstance(seen, ClusterError):
             raise seen
 
         async def run(_script: str, *arguments: str, stdin: bytes = b"", **_: Any) -> Result:
@@ -167,14 +170,18 @@ def another_machine(node: str) -> WrongHostKey:
     return WrongHostKey(Problem(node, "it shows another host key than the one that is pinned", "Compare the key"))
 
 
-GONE = pytest.mark.parametrize("gone", [unreachable("a"), another_machine("a")])
+def hangs(node: str) -> ClusterError:
+    return ClusterError.of(node, "a command on the host did not finish within 60 s", "Look at its load")
+
+
+GONE = pytest.mark.parametrize("gone", [unreachable("a"), another_machine("a"), hangs("a")])
 
 
 @GONE
 def test_a_host_that_is_gone_at_scale_in_is_a_warning(hosts: Hosts, gone: ClusterError) -> None:
     hosts.seen = {"a": gone}
     asyncio.run(Host(hosts).delete("urn", CLAIMED))
-    assert "a cannot be reached, so all of this stays on it" in hosts.told[0]
+    assert re.match("a cannot be (reached|cleared), so all of this stays on it", hosts.told[0])
 
 
 def test_a_host_that_is_gone_stops_a_destroy(hosts: Hosts) -> None:
@@ -394,6 +401,47 @@ def test_a_refresh_sees_what_each_member_uses(hosts: Hosts) -> None:
     assert state["running"] == {"a": {"revision": "r0", "certificates": "c1"}}
 
 
+RUNS = {"unit": {"MainPID": "42", "ActiveState": "active"}, "running_revision": "r1", "active_certificates": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("odd", "acts"),
+    [
+        ({}, False),
+        ({"active_revision": "r1", "served_revision": "r1"}, False),
+        ({"uninstalled": ("etcd.service",)}, True),
+        ({"active_revision": "r2"}, True),
+        ({"served_revision": "r0"}, True),
+    ],
+)
+def test_a_refresh_sees_what_an_interrupted_restart_left(hosts: Hosts, odd: dict[str, Any], acts: bool) -> None:
+    hosts.seen = {"a": replace(BARE, **RUNS, **odd)}
+    state = asyncio.run(Rollout(hosts).read("urn", ROLLED))
+    assert asyncio.run(Rollout(hosts).diff(state, ROLLOUT)) == (["running"] if acts else [])
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+def test_a_member_that_cannot_be_stopped_holds_up_a_destroy_unless_it_is_given_up(
+    hosts: Hosts, abandoned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: Hosts, node: str, *_: Any) -> Any:
+        async def run(script: str, *_: str, **__: Any) -> Result:
+            if script == scripts.script("stop"):
+                raise hangs(node)
+            return Result(0, "granted", "")
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr(Hosts, "session", fail)
+    destroy = Rollout(hosts).delete("urn", {**ROLLED, "abandon_unreachable": abandoned})
+    if abandoned:
+        asyncio.run(destroy)
+        assert ["did not finish within 60 s" in told for told in hosts.told] == [True]
+    else:
+        with pytest.raises(ClusterError, match="did not finish within 60 s"):
+            asyncio.run(destroy)
+
+
 def test_a_refresh_sees_a_member_that_does_not_run(hosts: Hosts) -> None:
     hosts.seen = {"a": replace(BARE, active_certificates="c1")}
     state = asyncio.run(Rollout(hosts).read("urn", ROLLED))
@@ -497,6 +545,44 @@ def test_every_problem_of_every_host_is_a_failure_of_its_own(hosts: Hosts) -> No
         "a: it has no tar. Install what is missing.",
         "b: cannot connect to it. Check the host.",
     ]
+
+
+STALE_ONES = {"running_revision": "r0", "active_environment": 'ETCD_NAME="another"\n'}
+
+
+def three(hosts: Hosts, monkeypatch: pytest.MonkeyPatch, *looks: dict[str, HostFacts | ClusterError]) -> list[str]:
+    """Check the settings of three members; each look shows the next of `looks`, the last one again and again."""
+    told = list(looks)
+    connections = {name: {**CONNECTION, "host": f"192.0.2.{number}"} for number, name in enumerate("abc", 1)}
+    members = {name: core_samples.member(name).inputs() for name in "abc"}
+    inputs = {**PREFLIGHT, "connections": connections, "members": members, "architectures": dict.fromkeys("abc")}
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        hosts.seen = told.pop(0)
+
+    async def nobody(*_: Any) -> frozenset[str]:
+        return frozenset()
+
+    monkeypatch.setattr(preflight_module.asyncio, "sleep", pause)
+    monkeypatch.setattr(preflight_module, "alive_elsewhere", nobody)
+    hosts.seen = told.pop(0)
+    _, failures = check(hosts, {"owner": "owner", "members": members, "connections": connections}, inputs)
+    return [*(f"waited {seconds:.0f} s" for seconds in pauses), *failures]
+
+
+def test_a_refusal_that_rests_on_a_silent_member_is_looked_at_twice(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {name: core_samples.serving(name, fetch_tool="curl", **STALE_ONES) for name in "abc"}
+    silent = {**old, "c": core_samples.silent("c", fetch_tool="curl")}
+    gone: dict[str, HostFacts | ClusterError] = {**old, "c": unreachable("c")}
+    assert three(hosts, monkeypatch, silent, old) == ["waited 5 s"]
+    waited, refused = three(hosts, monkeypatch, silent, silent)
+    assert waited == "waited 5 s" and refused.startswith("c: it does not serve, so no other member may restart")
+    (refused,) = three(hosts, monkeypatch, gone)
+    assert refused.startswith("c: cannot connect to it")
 
 
 def test_an_unreachable_host_refuses_a_birth(hosts: Hosts) -> None:

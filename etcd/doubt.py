@@ -1,0 +1,42 @@
+"""When one look is not enough: silence may be an election, or a member between two of its starts."""
+
+from collections.abc import Iterable, Mapping
+
+from etcd.member import Member
+from etcd.observation import HostFacts
+from etcd.planning import RemoveMember, Restart, StartExisting, Step, Target
+
+# etcd counts a peer as connected for membership changes only after 5 s (server.go, HealthInterval)
+SETTLE_SECONDS = 5.0
+# A cluster that lost its leader has another one after two election timeouts, but for split votes (raft, section 5.2).
+_ELECTIONS = 2
+# etcd's default
+_ELECTION_MILLISECONDS = "1000"
+
+
+def rests_on_silence(step: Step, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
+    """Return whether a step stops or removes a member that runs perhaps, because it gave no answer this once."""
+    serving = {name: seen.status.member_id for name, seen in facts.items() if seen.healthy and seen.status}
+    match step:
+        case RemoveMember():
+            return step.member_id not in alive.union(serving.values())
+        case StartExisting():
+            return any(facts[name].is_running for name in step.names)
+        case Restart():
+            return step.name not in serving
+    return False
+
+
+def is_passing(target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
+    """Return whether a wanted member that did not answer may answer in a moment, so that a refusal may not hold."""
+    return any(
+        seen.is_running or (seen.wal is not None and seen.wal.member_id in alive)
+        for name, seen in facts.items()
+        if name in target.members and not (seen.healthy and seen.status)
+    )
+
+
+def election_seconds(members: Iterable[Member]) -> float:
+    """Return how long to wait for a leader, in seconds."""
+    timeouts = (int(member.options.get("election-timeout", _ELECTION_MILLISECONDS)) for member in members)
+    return max(SETTLE_SECONDS, _ELECTIONS * max(timeouts, default=0) / 1000)
