@@ -110,7 +110,12 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
     holder = f"run-{secrets.token_hex(6)}"
     async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command) as hold:
         hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token)
-        return await _steps(run, hands, valid_from)
+        try:
+            return await _steps(run, hands, valid_from)
+        except Cancelled:
+            raise
+        except ClusterError as error:
+            raise hold.explained(error) from None
 
 
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:

@@ -41,6 +41,15 @@ class Lease:
                 "Check the network to the hosts and run `pulumi up` again",
             )
 
+    def explained(self, error: ClusterError) -> ClusterError:
+        """Return a step's failure together with the loss of the lease, which is the likely cause where there is one."""
+        try:
+            self.check()
+        except ClusterError as lost:
+            if told := [problem for problem in lost.problems if problem not in error.problems]:
+                return ClusterError(*told, *error.problems)
+        return error
+
 
 def needed(hosts: int) -> int:
     """Return how many hosts must grant the lease: a majority, and all of them for one or two."""
@@ -73,9 +82,11 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
     if now() - asked > _RENEW_SECONDS:
         # A host on which another run's last step was still under way took its time, and the others' leases went on.
         asked = now()
-        if blocked := _blocked(await _on_all(sessions, "renew", holder, _RENEW_SECONDS), hosts):
+        answers = await _on_all(sessions, "renew", holder, _RENEW_SECONDS)
+        blocked, others = _blocked(answers, hosts), _others(answers)
+        if blocked or others:
             await _on_all(sessions, "release", holder)
-            raise blocked
+            raise blocked or _taken(others)
     lease = Lease(holder, asked)
     renewal = asyncio.create_task(_renew(sessions, hosts, lease))
     try:
@@ -136,7 +147,7 @@ def _taken(others: Mapping[str, list[str]]) -> ClusterError:
         return ClusterError.of(
             name,
             "a step of an earlier run is still under way on it",
-            "Wait for it to end, then run `pulumi up` again",
+            "Wait for it to end, or switch the host off if it hangs, then run `pulumi up` again",
         )
     other, seconds = told
     return ClusterError(

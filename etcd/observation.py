@@ -102,8 +102,7 @@ class HostFacts:
     served_data: str = ""
     served_wal: str = ""
     served_version: str = ""
-    moving_data: str = ""
-    moving_wal: str = ""
+    is_moving: bool = False
     active_environment: str = ""
     active_unit: str = ""
     loaded_trust: Trust | None = None
@@ -213,8 +212,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         served_data=one("served_data"),
         served_wal=one("served_wal"),
         served_version=(text("served_version") or "").strip(),
-        moving_data=one("moving_data"),
-        moving_wal=one("moving_wal"),
+        is_moving=one("moving") == "yes",
         active_environment=text("active_environment") or "",
         active_unit=text("active_unit") or "",
         active_version=(text("active_version") or "").strip(),

@@ -13,7 +13,7 @@ def _text(name: str) -> str:
 
 def script(name: str) -> str:
     """Return a script that changes or reads a host without the lease: claim, stage, observe, stop, release…"""
-    return f"{_text('made')}\n{_text(name)}"
+    return f"{_text('made')}\n{_text('moving')}\n{_text(name)}"
 
 
 def alone(name: str) -> str:
@@ -23,7 +23,7 @@ def alone(name: str) -> str:
 
 def guarded(name: str) -> str:
     """Return a script that runs only while its first argument holds the host's lease."""
-    return f"{_text('guard')}\n{_text('made')}\n{_text(name)}"
+    return f"{_text('guard')}\n{script(name)}"
 
 
 def with_variables(name: str, variables: Mapping[str, str]) -> str:

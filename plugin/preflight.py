@@ -30,7 +30,8 @@ class Preflight(Resource):
     Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
     `authorities` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums` (by architecture),
     `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds `owner`, the random id of the cluster in this
-    stack, `cluster_id` once there is one, and to `connections` the host keys that were trusted at first use.
+    stack, `cluster_id` once there is one, `born`, the nodes that have had a member, and to `connections` the host keys
+    that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -51,6 +52,8 @@ class Preflight(Resource):
             **new,
             "owner": old.get("owner") or secrets.token_hex(8),
             "cluster_id": new.get("restored_cluster_id") or old.get("cluster_id") or "",
+            # A program that did not note this yet had all of its nodes in the cluster, as far as it knew.
+            "born": list(old["born"] if "born" in old else old.get("members", {})),
         }
         if has_unknown(new):
             return inputs, ()
@@ -62,8 +65,8 @@ class Preflight(Resource):
         return inputs, ()
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
-        """Learning the cluster's id is no change; it is saved with the unchanged resource."""
-        return [key for key in await super().diff(state, inputs) if key != "cluster_id"]
+        """Learning the cluster's id, or who has come to life, is no change; it is saved with the unchanged resource."""
+        return [key for key in await super().diff(state, inputs) if key not in ("cluster_id", "born")]
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Look once more, now that every address is known."""
@@ -105,6 +108,8 @@ class Preflight(Resource):
         looks = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
+        born = {name for name in members if name in facts and facts[name].born}
+        inputs["born"] = sorted(born.union(inputs.get("born", ())))
         problems = [
             problem
             for name, seen in looks.items()
@@ -134,7 +139,7 @@ class Preflight(Resource):
                 leaving,
                 facts,
                 inputs["replaces"],
-                frozenset(before.get("members", {})),
+                frozenset(inputs["born"]),
                 inputs["cluster_id"] or None,
             )
             await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])

@@ -108,7 +108,10 @@ class Rollout(Resource):
         unreachable: list[Problem] = []
         for name, connection in state["connections"].items():
             try:
-                sessions[name] = await self.context.session(name, connection)
+                session = await self.context.session(name, connection)
+                # One that hangs could not be stopped either, and would keep the others from the lease.
+                await session.run("true", seconds=state["deadlines"]["command"])
+                sessions[name] = session
             except ClusterError as error:
                 unreachable += error.problems
         if unreachable and not state["abandon_unreachable"]:

@@ -150,18 +150,19 @@ class Hands:
 
     @property
     def floor(self) -> Minor:
-        """The minor version below which etcd ends at its start: all members have run it."""
-        return max(
-            (minor(seen.status.storage_version) for seen in self.serving.values() if seen.status), default=(0, 0)
-        )
+        """The minor version below which etcd ends at its start, as far as a member that answers tells."""
+        told = (minor(seen.status.storage_version) for seen in self.facts.values() if seen.status)
+        return max(told, default=(0, 0))
 
     def starts_as_is(self, name: str) -> bool:
         """Return whether a stopped member must start as it is: another minor version is a step of its own.
 
-        Not where its own would end at its start.
+        Not where its own would end at its start, nor in the middle of a move, which was part of such a step.
         """
-        active = self.facts[name].active_version
-        return bool(active) and minor(active) != minor(self.member(name).version) and minor(active) >= self.floor
+        seen = self.facts[name]
+        if not seen.active_version or minor(seen.active_version) == minor(self.member(name).version):
+            return False
+        return minor(seen.active_version) >= self.floor and not seen.is_moving
 
     def leafs_for_start(self, name: str) -> str:
         """Return the certificate set that a start uses: the staged one, unless a running member would refuse it."""
@@ -187,7 +188,9 @@ class Hands:
             former = Former(seen.running_revision, version, seen.active_data, seen.active_wal)
         if not former or former.revision == self.target.members[name].revision:
             return None
-        return None if former.version and minor(former.version) < self.floor else former
+        # Where nobody answers, the version that was switched to may have raised the cluster's already.
+        floor = self.floor if self.serving else max(self.floor, minor(seen.active_version))
+        return None if former.version and minor(former.version) < floor else former
 
     async def remember_served(self, name: str, revision: str | None = None) -> None:
         """Remember on a member's host that it serves with a revision, which is the staged one unless it is given."""
@@ -218,18 +221,15 @@ class Hands:
         return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
 
     async def relocate(self, name: str) -> None:
-        """Stop the member and move its data, when the directories that are wanted are not those in use."""
-        seen, layout = self.facts[name], self.member(name).layout
-        wanted = (layout.data_dir, layout.own_wal)
-        place, member = (seen.active_data, seen.active_wal), self.member(name)
-        # A move that was interrupted comes to its end first, also where somewhere else is wanted by now.
-        goals = [(seen.moving_data, seen.moving_wal)] if seen.moving_data else []
-        for goal in (*goals, wanted):
-            if seen.active_data and place != goal:
-                await self.say(f"Moving the data of {name} to {' and '.join(path for path in goal if path)}")
-                arguments = layout.config_dir, *place, *goal, member.user, member.group
-                await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
-                place = goal
+        """Stop the member and move its data, where it is not whole in the directories that are wanted."""
+        seen, member = self.facts[name], self.member(name)
+        layout = member.layout
+        place, wanted = (seen.active_data, seen.active_wal), (layout.data_dir, layout.own_wal)
+        if not seen.active_data or (place == wanted and not seen.is_moving):
+            return
+        await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
+        arguments = layout.config_dir, *place, *wanted, member.user, member.group
+        await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
         """Wait until each member is active again; at the first that ended, stop waiting for the others."""

@@ -41,8 +41,9 @@ def _ends_an_upgrade(hands: Hands, name: str) -> bool:
     """
     wanted = minor(hands.member(name).version)
     others = [seen.status.version for other, seen in hands.serving.items() if other != name and seen.status]
-    active = hands.facts[name].active_version
-    return bool(active) and minor(active) < wanted and all(minor(version) == wanted for version in others)
+    seen = hands.facts[name]
+    before = seen.status.version if seen.status else seen.active_version
+    return bool(before) and minor(before) < wanted and all(minor(version) == wanted for version in others)
 
 
 def _stays(hands: Hands, name: str) -> Problem:

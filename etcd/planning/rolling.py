@@ -36,13 +36,14 @@ def restarts(now: Situation) -> list[Step]:
     if not stale:
         # A downgrade that was enabled and taken back before any member restarted is still under way.
         return versions.cancelled(now)
+    changed = [name for name in stale if facts[name].running_revision != now.target.members[name].revision]
     down = {name: problem for name, problem in now.down.items() if name in now.target.members}
-    if down:
+    if down and changed:
         raise Refusal(
             *(
                 Problem(
                     problem.where,
-                    f"{problem.what}, and {as_text(sorted(stale))} must restart for the changed settings",
+                    f"{problem.what}, and {as_text(sorted(changed))} must restart for the changed settings",
                     "Repair that host first, or take the change back",
                 )
                 for problem in down.values()

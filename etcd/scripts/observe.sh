@@ -19,31 +19,22 @@ say time "$(date +%s.%N)"
 say_file owner "$config/owner"
 say_file attempt "$config/attempt"
 say_file born "$config/born"
-# A data directory that is about to move is where the active revision says, until it has moved.
+# A data directory that is about to move is where the active revision says, until it has moved or begun to.
 setting() { sed -n "s/^$2=\"\(.*\)\"\$/\1/p" "$config/$1/etcd.env" 2>/dev/null | head -n 1; }
 active_data=$(setting current ETCD_DATA_DIR)
 active_wal=$(setting current ETCD_WAL_DIR)
 if [ -n "$active_data" ]; then
 	say active_data "$active_data"
 	say active_wal "$active_wal"
-	[ -n "$active_wal" ] || active_wal=$active_data/member/wal
-	if [ "$active_wal" != "$wal" ] && [ -n "$(ls -A "$active_wal" 2>/dev/null)" ]; then data=$active_data wal=$active_wal; fi
+	parts "$active_data" "${active_wal:-$active_data/member/wal}"
+	if [ "$member" != "$active_data/member" ] || [ "$log" != "${active_wal:-$active_data/member/wal}" ]; then say moving yes; fi
+	if [ -n "$(ls -A "$log" 2>/dev/null)" ]; then data=${member%/member} wal=$log; fi
 fi
 if [ -L "$config/served" ]; then
 	say served "$(basename "$(readlink "$config/served")")"
 	say served_data "$(setting served ETCD_DATA_DIR)"
 	say served_wal "$(setting served ETCD_WAL_DIR)"
 	say_file served_version "$config/served/version"
-fi
-# A move that was interrupted has the data, or a part of it, where its note says.
-if [ -f "$config/moving" ]; then
-	moving_data=$(sed -n 's/^data=//p' "$config/moving")
-	moving_wal=$(sed -n 's/^wal=//p' "$config/moving")
-	say moving_data "$moving_data"
-	say moving_wal "$moving_wal"
-	for place in "${moving_wal:-$moving_data/member/wal}" "$moving_data/wal-on-its-way"; do
-		if [ -z "$(ls -A "$wal" 2>/dev/null)" ] && [ -n "$(ls -A "$place" 2>/dev/null)" ]; then data=$moving_data wal=$place; fi
-	done
 fi
 # What the member runs, which is not what it would start with where a switch was interrupted.
 pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)

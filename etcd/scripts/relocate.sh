@@ -1,6 +1,7 @@
 # relocate.sh CONFIG OLD_DATA OLD_WAL NEW_DATA NEW_WAL USER GROUP: moves a member's data while it is stopped.
 # An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
 # the source when it had to be copied to another file system; nothing is removed but an unfinished copy.
+# What an interrupted move has left in several places is brought together.
 config=$1 old_data=$2 old_wal=${3:-$2/member/wal} new_data=$4 new_wal=${5:-$4/member/wal} user=$6 group=$7
 existing() { # PATH: it, or the nearest directory above it that is there
 	path=$1
@@ -16,20 +17,21 @@ room() { # KIBIBYTES DIRECTORY: fails while the member still runs
 	echo "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back" >&2
 	exit 1
 }
+parts "$old_data" "$old_wal"
 data_size=0 log_size=0
-if [ "$old_data" != "$new_data" ]; then data_size=$(copied "$old_data/member" "$new_data"); fi
-case $old_wal in "$old_data/member"/*) ;; *) [ "$old_wal" = "$new_wal" ] || log_size=$(copied "$old_wal" "$new_data") ;; esac
+if [ "$member" != "$new_data/member" ]; then data_size=$(copied "$member" "$new_data"); fi
+case $log in "$member"/*) ;; *) [ "$log" = "$new_wal" ] || log_size=$(copied "$log" "$new_data") ;; esac
 room "$((data_size + log_size))" "$new_data"
 case $new_wal in
-"$old_wal" | "$new_data"/*) ;;
-*) room "$(copied "$old_wal" "$new_wal")" "$new_wal" ;;
+"$log" | "$new_data"/*) ;;
+*) room "$(copied "$log" "$new_wal")" "$new_wal" ;;
 esac
 # A reboot in the middle must not start the member on what is left at the old place; activate.sh enables it again.
 systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service
 stamp=$(date +%Y%m%dT%H%M%S)
-# Until activate.sh makes the new place the active one, this tells where to look; see observe.sh.
-printf 'data=%s\nwal=%s\n' "$new_data" "$5" | write_file "$config/moving" 600
+# Until activate.sh makes the new place the active one, this tells where parts may be; see moving.sh.
+{ cat "$config/moving" 2>/dev/null || :; printf '%s\n%s\n' "$new_data" "$5"; } | write_file "$config/moving" 600
 own() {
 	make_directory "$1"
 	chown "$user:$group" "$1"
@@ -51,8 +53,8 @@ transfer() { # FROM TO: TO becomes FROM, whole or not at all
 own "$new_data"
 # The WAL leaves the old place first and enters the new one last: half of a move never looks like a whole member.
 hold=$new_data/wal-on-its-way
-if [ "$old_wal" != "$new_wal" ]; then transfer "$old_wal" "$hold"; fi
-if [ "$old_data" != "$new_data" ]; then transfer "$old_data/member" "$new_data/member"; fi
+if [ "$log" != "$new_wal" ]; then transfer "$log" "$hold"; fi
+transfer "$member" "$new_data/member"
 if [ -d "$hold" ]; then
 	[ "$new_wal" = "$new_data/member/wal" ] || own "$(dirname "$new_wal")"
 	transfer "$hold" "$new_wal"

@@ -181,7 +181,7 @@ class Writer:
                 self.written.append(key)
             else:
                 self.failed.append(key)
-            self._stop.wait(0.02)
+            self._stop.wait(0.05)
 
     def _put(self, key: str) -> bool:
         end = time.monotonic() + self._seconds

@@ -18,7 +18,7 @@ from etcd.errors import Problem
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus
 from etcd.planning import Attempt, Observed, Step, Target, TargetMember, born_text, quorum
-from etcd.planning.versions import minor, text
+from etcd.planning.versions import Minor, minor, text
 from etcd.wal import WalIdentity
 
 WANTED = "r1"
@@ -652,9 +652,14 @@ def _look(world: World, step: Step, wish: Wish) -> Done:
     return Done([world])
 
 
+def _lowest(world: World, wish: Wish) -> Minor:
+    runners = (world.runner(entry.id) for entry in world.members)
+    return min(minor(wish.version(host.runs)) for host in runners if host)
+
+
 def _enable(world: World, step: planning.EnableDowngrade, wish: Wish) -> Done:
     _needs_quorum(world, step)
-    lowest = min(minor(wish.version(h.runs)) for h in world.hosts if world.runner(h.data))
+    lowest = _lowest(world, wish)
     if step.minor != text((lowest[0], lowest[1] - 1)):
         raise Harm(f"{step}: etcd refuses, only one minor below {lowest}")
     return Done([world._replace(downgrade=step.minor), world._replace(downgrade=step.minor, storage=f"{step.minor}.0")])
@@ -662,7 +667,7 @@ def _enable(world: World, step: planning.EnableDowngrade, wish: Wish) -> Done:
 
 def _cancel(world: World, step: planning.CancelDowngrade, wish: Wish) -> Done:
     _needs_quorum(world, step)
-    lowest = min(minor(wish.version(h.runs)) for h in world.hosts if world.runner(h.data))
+    lowest = _lowest(world, wish)
     return Done([world._replace(downgrade="", storage=f"{text(lowest)}.0")])
 
 

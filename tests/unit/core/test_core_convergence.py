@@ -106,6 +106,29 @@ def test_a_step_between_does_not_take_the_time_to_settle_away(monkeypatch: pytes
     assert cluster.pauses == [SETTLE_SECONDS]
 
 
+def test_a_step_that_failed_while_the_machine_slept_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sleeping(Cluster):
+        async def execute(self, _hands: Hands, _step: Step) -> None:
+            woken = lease.now() + lease.SECONDS + 1
+            monkeypatch.setattr(lease, "now", lambda: woken)
+            raise ClusterError.of("b", "a command on the host did not finish within 60 s", "Look at its load")
+
+    with pytest.raises(ClusterError) as failure:
+        run(Sleeping(STALE), target(), monkeypatch)
+    lost, step = failure.value.problems
+    assert "so another run may have taken over" in lost.what and step.where == "b"
+
+
+def test_a_step_that_failed_is_told_alone_while_the_lease_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Cluster):
+        async def execute(self, _hands: Hands, _step: Step) -> None:
+            raise ClusterError.of("b", "etcd ended at its start", "Correct the cause")
+
+    with pytest.raises(ClusterError) as failure:
+        run(Failing(STALE), target(), monkeypatch)
+    assert [problem.where for problem in failure.value.problems] == ["b"]
+
+
 def test_a_cancel_ends_after_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(STALE, {**STALE, "b": serving("b")})
     cluster.cancel_at_step = 1

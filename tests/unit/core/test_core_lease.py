@@ -150,6 +150,21 @@ def test_a_lease_that_ended_while_one_host_was_busy_is_renewed_before_it_is_used
     assert "a renew" in asyncio.run(hold(hosts, 3)), "a step of a killed run was still under way on c"
 
 
+def test_a_lease_that_another_run_took_meanwhile_on_any_host_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "clock_gettime", lambda _: clock[0])
+
+    def slow(_action: str) -> str:
+        clock[0] += 120
+        return "granted"
+
+    seized = Host(lambda action: "held run-other 30" if action == "renew" else "granted")
+    hosts = {"a": Host(), "b": seized, "c": Host(slow)}
+    with pytest.raises(ClusterError, match=r"b: another run \(run-other\) is changing this cluster"):
+        asyncio.run(hold(hosts, 3))
+    assert [host.asked[-1][0] for host in hosts.values()] == ["release"] * 3
+
+
 def test_a_run_whose_machine_slept_past_its_lease_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
     async def sleep() -> None:
         async with held({"a": Host()}, 1, "run-1", 0) as one:  # type: ignore[dict-item]

@@ -104,6 +104,12 @@ def test_a_member_that_is_sick_on_the_wanted_revision_goes_first_and_has_a_way_b
     assert plan({**ALL_SERVE, "a": silent("a")}, target()).steps == (), "it has no way back"
 
 
+def test_a_host_that_is_down_does_not_hold_up_a_sick_member_when_nothing_changed() -> None:
+    seen: Seen = {name: serving(name, names="abcde") for name in "ace"}
+    seen |= {"b": silent("b", served_revision="r0"), "d": down("d")}
+    assert plan(seen, target("abcde")).steps == (Restart("b", False),)
+
+
 def test_no_member_restarts_while_another_one_comes_and_goes() -> None:
     """Its host showed no process, and then its client URL was answered: it crashes again and again."""
     old = {"running_revision": "r0"}

@@ -12,7 +12,7 @@ from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, execute, hands
 from etcd.lease import Lease, now
-from etcd.observation import HostFacts
+from etcd.observation import HostFacts, MemberStatus
 from etcd.planning import Restart, StartExisting, Step, Target
 from etcd.ssh import Result
 
@@ -224,29 +224,53 @@ def test_a_member_that_was_put_back_too_far_starts_with_what_is_wanted(monkeypat
     assert host.started == ["r1"]
 
 
+@pytest.mark.parametrize("serving_others", [True, False])
+@pytest.mark.parametrize("status_of_b", [None, replace(status("b"), version="3.7.3", storage_version="3.7.0")])
+def test_a_single_member_does_not_go_back_below_what_it_may_have_raised(
+    status_of_b: MemberStatus | None, serving_others: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = RAISED if serving_others else {}
+    host = Host("r1")
+    crashing = stopped("b", active_version="3.7.3", active_revision="r1", status=status_of_b, **SERVED_3_6)
+    said = take(StartExisting(("b",)), {"b": host}, {**others, "b": crashing}, monkeypatch, wanted=TO_3_7)
+    assert host.started == ["r1"] and "former settings" not in said
+    patch = stopped("b", active_version="3.7.3", **{**SERVED_3_6, "served_version": "3.7.2"})
+    host = Host("r1")
+    said = take(StartExisting(("b",)), {"b": host}, {**others, "b": patch}, monkeypatch, wanted=TO_3_7)
+    assert host.started == ["r1", "r0"], "a patch version is no obstacle"
+
+
+def test_the_last_member_of_an_upgrade_stays_also_when_its_switch_was_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    facts = upgraded("3.6.16", "3.5.33", "3.6.16")
+    switched = replace(facts["b"], active_version="3.6.16", active_revision="r1")
+    host = Host()
+    said = take(Restart("b", False), {"b": host}, {**facts, "b": switched}, monkeypatch, answers=False)
+    assert host.started == ["r1"] and "it stays on 3.6.16" in said
+
+
 OLD, NEW = ("/old", ""), ("/new", "/log/wal")
 
 
 @pytest.mark.parametrize(
-    ("wanted", "moves"),
-    [(NEW, [OLD + NEW]), (OLD, [OLD + NEW, NEW + OLD]), (("/third", ""), [OLD + NEW, (*NEW, "/third", "")])],
+    ("wanted", "moving", "moves"),
+    [
+        (NEW, False, [OLD + NEW]),
+        (NEW, True, [OLD + NEW]),
+        (OLD, True, [OLD + OLD]),
+        (OLD, False, []),
+        (("/third", ""), True, [(*OLD, "/third", "")]),
+    ],
 )
-def test_a_move_that_was_interrupted_ends_before_the_next_one(
-    wanted: tuple[str, str], moves: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+def test_a_move_that_was_interrupted_is_finished_before_the_start(
+    wanted: tuple[str, str], moving: bool, moves: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layout = replace(member("b").layout, data_dir=wanted[0], wal_dir=wanted[1].removesuffix("/wal") or None)
     goal = replace(target().members["b"], member=member("b", layout=layout))
-    moving = {"active_data": "/old", "active_wal": "", "moving_data": NEW[0], "moving_wal": NEW[1]}
     host = Host()
-    facts = {**RESTARTED, "b": stopped("b", active_revision="r0", **moving)}
-    assert (
-        take(
-            StartExisting(("b",)),
-            {"b": host},
-            facts,
-            monkeypatch,
-            wanted=replace(target(), members={**target().members, "b": goal}),
-        )
-        == ""
-    )
-    assert host.moves == moves
+    b = stopped("b", active_revision="r0", active_version="3.5.33", active_data="/old", is_moving=moving)
+    facts = {**RESTARTED, "b": b if moving else replace(b, active_version="3.6.14")}
+    wish = replace(target(), members={**target().members, "b": goal})
+    assert take(StartExisting(("b",)), {"b": host}, facts, monkeypatch, wanted=wish) == ""
+    assert (host.moves, host.started) == (moves, ["r1"]), "a version that changes too is no reason to start as it is"

@@ -7,7 +7,7 @@ from core_samples import WAL_HEAD, WAL_IDENTITY
 from host_namespace import Namespace
 
 from etcd import scripts
-from etcd.observation import parse
+from etcd.observation import HostFacts, parse
 
 
 def fill(data: Path, wal: Path | None = None) -> None:
@@ -80,17 +80,69 @@ def test_what_is_in_the_way_is_renamed(host: Namespace, config: Path, tmp_path: 
 
 
 @pytest.mark.parametrize("moved", ["the log", "the log and the data"])
-def test_a_move_that_was_interrupted_is_finished(host: Namespace, config: Path, tmp_path: Path, moved: str) -> None:
+@pytest.mark.parametrize("wanted", ["new", "old", "third"])
+def test_a_move_that_was_interrupted_is_finished(
+    host: Namespace, config: Path, tmp_path: Path, moved: str, wanted: str
+) -> None:
     """As a power cut leaves it: what entered the new place is never whole before the log is there."""
     old, new = tmp_path / "old", tmp_path / "new"
     fill(old)
-    new.mkdir()
+    (new / "member").mkdir(parents=True)
+    (config / "moving").write_text(f"{new}\n\n")
     (old / "member" / "wal").rename(new / "wal-on-its-way")
     if moved == "the log and the data":
+        (new / "member").rmdir()
         (old / "member").rename(new / "member")
     assert not whole(new)
-    relocate(host, config, (old, ""), (new, ""))
-    assert whole(new) and not (new / "wal-on-its-way").exists()
+    relocate(host, config, (old, ""), (tmp_path / wanted, ""))
+    assert whole(tmp_path / wanted) and not list(tmp_path.glob("*/wal-on-its-way"))
+
+
+def test_a_move_whose_way_back_was_interrupted_too_is_still_found(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    active_in(config, tmp_path / "old")
+    fill(tmp_path / "new")
+    (tmp_path / "new" / "member" / "wal" / "0.wal").write_bytes(WAL_HEAD)
+    (config / "moving").write_text(f"{tmp_path}/new\n\n{tmp_path}/old\n\n")
+    assert look(host, config, tmp_path / "old").wal == WAL_IDENTITY
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "old", ""))
+    assert (tmp_path / "old" / "member" / "wal" / "0.wal").read_bytes() == WAL_HEAD
+
+
+@pytest.mark.parametrize("wanted", ["old", "third"])
+def test_a_move_that_failed_before_anything_left_can_be_taken_back(
+    host: Namespace, config: Path, tmp_path: Path, wanted: str
+) -> None:
+    active_in(config, tmp_path / "old")
+    fill(tmp_path / "old")
+    (tmp_path / "new").write_text("a file is in the way")
+    bad = [str(config), str(tmp_path / "old"), "", str(tmp_path / "new"), "", "root", "root"]
+    assert host.run(scripts.script("relocate"), *bad).returncode != 0
+    seen = look(host, config, tmp_path / wanted)
+    assert seen.has_wal and not seen.is_moving, "so the member starts where it is, or moves to the third place"
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / wanted, ""))
+    assert whole(tmp_path / wanted)
+
+
+def test_data_that_moved_without_its_log_is_a_move_under_way(host: Namespace, config: Path, tmp_path: Path) -> None:
+    wal = tmp_path / "log" / "wal"
+    active_in(config, tmp_path / "old", wal)
+    fill(tmp_path / "new", wal)
+    (config / "moving").write_text(f"{tmp_path}/new\n{wal}\n")
+    arguments = str(config), str(tmp_path / "old"), str(wal), *["/none"] * 2, "2379", "2380", "3.6.16"
+    assert parse(host.out(scripts.script("observe"), *arguments, "facts", "", ""), 0, 0).is_moving
+    relocate(host, config, (tmp_path / "old", str(wal)), (tmp_path / "old", str(wal)))
+    assert whole(tmp_path / "old", wal)
+
+
+def active_in(config: Path, data: Path, wal: Path | None = None) -> None:
+    """Make a revision the active one that has its data there."""
+    revision = config / "revisions" / "r0"
+    revision.mkdir(exist_ok=True)
+    log = f'ETCD_WAL_DIR="{wal}"\n' if wal else ""
+    (revision / "etcd.env").write_text(f'ETCD_DATA_DIR="{data}"\n{log}')
+    (config / "current").symlink_to("revisions/r0")
 
 
 def test_a_move_leaves_a_note_until_the_new_place_is_the_active_one(
@@ -99,7 +151,13 @@ def test_a_move_leaves_a_note_until_the_new_place_is_the_active_one(
     fill(tmp_path / "old")
     wal = f"{tmp_path}/log/wal"
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", wal))
-    assert (config / "moving").read_text() == f"data={tmp_path}/new\nwal={wal}\n"
+    assert (config / "moving").read_text() == f"{tmp_path}/new\n{wal}\n"
+
+
+def look(host: Namespace, config: Path, wanted: Path) -> HostFacts:
+    """Return what a look shows, when the settings want the data in this directory."""
+    arguments = str(config), str(wanted), f"{wanted}/member/wal", *["/none"] * 2, "2379", "2380", "3.6.16"
+    return parse(host.out(scripts.script("observe"), *arguments, "facts", "", ""), 0, 0)
 
 
 @pytest.mark.parametrize("moved", ["the log", "the log and the data", "everything"])
@@ -110,22 +168,16 @@ def test_a_move_that_was_interrupted_does_not_look_like_a_lost_disk(
     old, new = tmp_path / "old", tmp_path / "new"
     fill(old)
     (old / "member" / "wal" / "0.wal").write_bytes(WAL_HEAD)
-    revision = config / "revisions" / "r0"
-    revision.mkdir()
-    (revision / "etcd.env").write_text(f'ETCD_DATA_DIR="{old}"\n')
-    (config / "current").symlink_to("revisions/r0")
+    active_in(config, old)
     new.mkdir()
     (old / "member" / "wal").rename(new / "wal-on-its-way")
     if moved != "the log":
         (old / "member").rename(new / "member")
     if moved == "everything":
         (new / "wal-on-its-way").rename(new / "member" / "wal")
-    (config / "moving").write_text(f"data={new}\nwal=\n")
-    data = tmp_path / wanted
-    place = str(config), str(data), f"{data}/member/wal", str(tmp_path), str(tmp_path), "2379", "2380", "3.6.16"
-    seen = parse(host.out(scripts.script("observe"), *place, "facts", "", ""), 0, 0)
-    assert seen.wal == WAL_IDENTITY and seen.has_wal
-    assert (seen.active_data, seen.moving_data, seen.moving_wal) == (str(old), str(new), ""), "so it goes on with it"
+    (config / "moving").write_text(f"{new}\n\n")
+    seen = look(host, config, tmp_path / wanted)
+    assert seen.wal == WAL_IDENTITY and (seen.active_data, seen.is_moving) == (str(old), True), "so it goes on with it"
 
 
 def test_a_member_is_not_stopped_for_a_move_that_has_no_room(host: Namespace, config: Path, tmp_path: Path) -> None:

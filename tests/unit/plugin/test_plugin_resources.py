@@ -420,13 +420,14 @@ def test_a_refresh_sees_what_an_interrupted_restart_left(hosts: Hosts, odd: dict
     assert asyncio.run(Rollout(hosts).diff(state, ROLLOUT)) == (["running"] if acts else [])
 
 
+@pytest.mark.parametrize("at_once", [False, True])
 @pytest.mark.parametrize("abandoned", [False, True])
 def test_a_member_that_cannot_be_stopped_holds_up_a_destroy_unless_it_is_given_up(
-    hosts: Hosts, abandoned: bool, monkeypatch: pytest.MonkeyPatch
+    hosts: Hosts, abandoned: bool, at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(_self: Hosts, node: str, *_: Any) -> Any:
         async def run(script: str, *_: str, **__: Any) -> Result:
-            if script == scripts.script("stop"):
+            if script in ("true", scripts.script("stop"))[0 if at_once else 1 :]:
                 raise hangs(node)
             return Result(0, "granted", "")
 
@@ -436,7 +437,7 @@ def test_a_member_that_cannot_be_stopped_holds_up_a_destroy_unless_it_is_given_u
     destroy = Rollout(hosts).delete("urn", {**ROLLED, "abandon_unreachable": abandoned})
     if abandoned:
         asyncio.run(destroy)
-        assert ["did not finish within 60 s" in told for told in hosts.told] == [True]
+        assert ["did not finish within 60 s" in told for told in hosts.told] == ([] if at_once else [True])
     else:
         with pytest.raises(ClusterError, match="did not finish within 60 s"):
             asyncio.run(destroy)
@@ -583,6 +584,17 @@ def test_a_refusal_that_rests_on_a_silent_member_is_looked_at_twice(
     assert waited == "waited 5 s" and refused.startswith("c: it does not serve, so no other member may restart")
     (refused,) = three(hosts, monkeypatch, gone)
     assert refused.startswith("c: cannot connect to it")
+
+
+def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    first, _ = check(hosts, {}, PREFLIGHT)
+    assert first["born"] == []
+    hosts.seen = {"a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "s"), born="cluster=1\nmember=2\n")}
+    second, _ = check(hosts, first, PREFLIGHT)
+    assert second["born"] == ["a"] and asyncio.run(Preflight(hosts).diff(first, second)) == []
+    without = {key: value for key, value in first.items() if key != "born"}
+    assert check(hosts, without, PREFLIGHT)[0]["born"] == ["a"], "a former program took all nodes for members"
 
 
 def test_an_unreachable_host_refuses_a_birth(hosts: Hosts) -> None:
