@@ -109,7 +109,7 @@ class Preflight(Resource):
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
         born = {name for name in members if name in facts and facts[name].born}
-        inputs["born"] = sorted(born.union(inputs.get("born", ())))
+        inputs["born"] = sorted(born.union(inputs.get("born", ())) & members.keys())
         problems = [
             problem
             for name, seen in looks.items()

@@ -68,7 +68,7 @@ RUNS = "pgrep -x etcd"
         pytest.param(True, INSTALLED, marks=long, id="the-engine-once-a-host-has-etcd"),
         pytest.param(True, ANNOUNCED, marks=long, id="the-engine-once-a-host-knows-of-the-attempt"),
         pytest.param(True, RUNS, marks=long, id="the-engine-once-a-member-runs"),
-        pytest.param(False, RUNS, id="all-once-a-member-runs"),
+        pytest.param(False, RUNS, marks=long, id="all-once-a-member-runs"),
     ],
 )
 def test_a_bootstrap_that_was_killed_ends_healthy_with_the_next_up(

@@ -39,7 +39,7 @@ def _is_finished(stack: Stack, client: Client, value: str) -> None:
     ("point", "at_least"),
     [
         pytest.param("revision-switched", 0, marks=long),
-        ("restarted", 0),
+        pytest.param("restarted", 0, marks=long),
         pytest.param("member-served", 1, marks=long),
         pytest.param("revision-switched:2", 1, marks=long),
         pytest.param("restarted:2", 1, marks=long),

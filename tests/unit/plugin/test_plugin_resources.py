@@ -593,6 +593,8 @@ def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
     hosts.seen = {"a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "s"), born="cluster=1\nmember=2\n")}
     second, _ = check(hosts, first, PREFLIGHT)
     assert second["born"] == ["a"] and asyncio.run(Preflight(hosts).diff(first, second)) == []
+    left = {**second, "born": ["a", "one that left"]}
+    assert check(hosts, left, PREFLIGHT)[0]["born"] == ["a"], "it would come back as a new one"
     without = {key: value for key, value in first.items() if key != "born"}
     assert check(hosts, without, PREFLIGHT)[0]["born"] == ["a"], "a former program took all nodes for members"
 
