@@ -11,13 +11,21 @@ from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
-from etcd.planning import Target, TargetMember
+from etcd.planning import Attempt, Target, TargetMember
 from etcd.ssh import Address
 from plugin.resource import Context, Failure, Properties, Resource
 from plugin.values import has_unknown
 
 _PENDING = "pending"
 _SAFE_VOTERS = 3
+
+
+def _born(facts: Mapping[str, HostFacts]) -> set[str]:
+    """Return the nodes that have had a member, as far as the hosts and the member list tell."""
+    born = {name: seen for name, seen in facts.items() if seen.born}
+    listed = {entry.name for seen in facts.values() for entry in seen.members}
+    first = {name for seen in born.values() for name in Attempt.parse(seen.attempt or "").names}
+    return (born.keys() | listed | first) - {""}
 
 
 class _Doubtful(planning.Refusal):
@@ -108,8 +116,7 @@ class Preflight(Resource):
         looks = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
-        born = {name for name in members if name in facts and facts[name].born}
-        inputs["born"] = sorted(born.union(inputs.get("born", ())) & members.keys())
+        inputs["born"] = sorted(_born(facts).union(inputs.get("born", ())) & members.keys())
         problems = [
             problem
             for name, seen in looks.items()

@@ -57,6 +57,8 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
                 formers[name] = former
             await hands.relocate(name)
             await hands.activate(name)
+        else:
+            await hands.relocate(name, back=True)
         return await hands.start(name, "restart" if hands.facts[name].is_running else "start")
 
     before = await hands.on_each(step.names, start)

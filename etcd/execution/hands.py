@@ -157,12 +157,10 @@ class Hands:
     def starts_as_is(self, name: str) -> bool:
         """Return whether a stopped member must start as it is: another minor version is a step of its own.
 
-        Not where its own would end at its start, nor in the middle of a move, which was part of such a step.
+        Not where its own would end at its start.
         """
-        seen = self.facts[name]
-        if not seen.active_version or minor(seen.active_version) == minor(self.member(name).version):
-            return False
-        return minor(seen.active_version) >= self.floor and not seen.is_moving
+        active = self.facts[name].active_version
+        return bool(active) and minor(active) != minor(self.member(name).version) and minor(active) >= self.floor
 
     def leafs_for_start(self, name: str) -> str:
         """Return the certificate set that a start uses: the staged one, unless a running member would refuse it."""
@@ -220,11 +218,15 @@ class Hands:
         config = self.member(name).layout.config_dir
         return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
 
-    async def relocate(self, name: str) -> None:
-        """Stop the member and move its data, where it is not whole in the directories that are wanted."""
+    async def relocate(self, name: str, back: bool = False) -> None:
+        """Stop the member and move its data, where it is not whole in the directories that are wanted.
+
+        With `back`, what an interrupted move has taken returns to the directories that the active revision names.
+        """
         seen, member = self.facts[name], self.member(name)
         layout = member.layout
-        place, wanted = (seen.active_data, seen.active_wal), (layout.data_dir, layout.own_wal)
+        place = seen.active_data, seen.active_wal
+        wanted = place if back else (layout.data_dir, layout.own_wal)
         if not seen.active_data or (place == wanted and not seen.is_moving):
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")

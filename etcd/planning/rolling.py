@@ -8,6 +8,8 @@ from etcd.planning.steps import Restart, Step, SwitchCertificates
 from etcd.planning.target import Refusal, quorum
 from etcd.ssh import as_text
 
+_FEW = 2
+
 
 def certificates(now: Situation) -> list[Step]:
     """Put staged leafs into use, once every running member's loaded bundle verifies them."""
@@ -23,14 +25,16 @@ def certificates(now: Situation) -> list[Step]:
 def restarts(now: Situation) -> list[Step]:
     """Restart what does not run what is staged for it."""
     facts = {name: seen for name, seen in now.facts.items() if name in now.target.members}
-    # One that runs what is wanted, does not serve, and has a way back was left so by a run that was interrupted.
+    # One that runs what is wanted, does not serve, and has a way back was left so by a run that was interrupted. It may
+    # vote all the same, so from three voters on the others must be a quorum without it.
+    spared = len(now.voters) <= _FEW or now.healthy_voters() >= quorum(len(now.voters))
     stale = [
         name
         for name, seen in facts.items()
         if seen.is_running
         and (
             seen.running_revision != now.target.members[name].revision
-            or (name not in now.serving and name in now.by_url and seen.is_unproven)
+            or (name not in now.serving and name in now.by_url and seen.is_unproven and spared)
         )
     ]
     if not stale:

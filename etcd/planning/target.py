@@ -66,6 +66,11 @@ class Attempt:
     id: str
     cluster: str
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its members."""
+        return [pair.partition("=")[0] for pair in self.cluster.split(",")]
+
     def text(self) -> str:
         """Return the attempt as it is written on each host."""
         return f"attempt={self.id}\ncluster={self.cluster}"

@@ -18,7 +18,7 @@ for version in "$install"/v[0-9]* "$install"/.incoming.*; do
 done
 rm -f "$install"/etcd-v*-linux-*.tar.gz
 if [ "$purge" = yes ]; then
-	rm -rf "$data/member" "$data"/unborn-*
+	rm -rf "$data/member" "$data/wal-on-its-way" "$data"/unborn-*
 	if [ -n "$wal" ]; then rm -rf "$wal/wal" "$wal/wal.tmp" "$wal"/unborn-*; fi
 fi
 kept=no

@@ -30,16 +30,18 @@ esac
 systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service
 stamp=$(date +%Y%m%dT%H%M%S)
-# Until activate.sh makes the new place the active one, this tells where parts may be; see moving.sh.
-{ cat "$config/moving" 2>/dev/null || :; printf '%s\n%s\n' "$new_data" "$5"; } | write_file "$config/moving" 600
 own() {
 	make_directory "$1"
 	chown "$user:$group" "$1"
 	chmod 700 "$1"
 }
-transfer() { # FROM TO: TO becomes FROM, whole or not at all
+clear_away() { # PATH: rename it, unless it is or holds what is to be moved
+	case $member/ in "$1"/*) return 0 ;; esac
+	case $log/ in "$1"/*) return 0 ;; esac
+	if [ -e "$1" ]; then mv -T "$1" "$1.before-$stamp"; fi
+}
+transfer() { # FROM TO KEPT: TO becomes FROM, whole or not at all; a FROM that had to be copied is renamed to KEPT
 	if [ "$1" = "$2" ] || [ ! -e "$1" ]; then return 0; fi
-	if [ -e "$2" ]; then mv -T "$2" "$2.before-$stamp"; fi
 	rm -rf "$2.incoming"
 	if [ "$(stat -c %d "$1")" = "$(stat -c %d "$(dirname "$2")")" ]; then
 		mv -T "$1" "$2"
@@ -47,15 +49,19 @@ transfer() { # FROM TO: TO becomes FROM, whole or not at all
 		cp -a "$1" "$2.incoming"
 		sync -f "$2.incoming" 2>/dev/null || :
 		mv -T "$2.incoming" "$2"
-		mv -T "$1" "$1.moved-$stamp"
+		mv -T "$1" "$3"
 	fi
 }
-own "$new_data"
-# The WAL leaves the old place first and enters the new one last: half of a move never looks like a whole member.
 hold=$new_data/wal-on-its-way
-if [ "$log" != "$new_wal" ]; then transfer "$log" "$hold"; fi
-transfer "$member" "$new_data/member"
+own "$new_data"
+for path in "$new_data/member" "$hold" "$new_wal"; do clear_away "$path"; done
+# Until activate.sh makes the new place the active one, this tells where parts may be; see moving.sh.
+{ printf '%s\n%s\n' "$new_data" "$5"; cat "$config/moving" 2>/dev/null || :; } | write_file "$config/moving" 600
+# The WAL leaves the old place first and enters the new one last: half of a move never looks like a whole member.
+case $log in "$member"/*) kept=${member%/member}/wal.moved-$stamp ;; *) kept=$log.moved-$stamp ;; esac
+if [ "$log" != "$new_wal" ]; then transfer "$log" "$hold" "$kept"; fi
+transfer "$member" "$new_data/member" "$member.moved-$stamp"
 if [ -d "$hold" ]; then
 	[ "$new_wal" = "$new_data/member/wal" ] || own "$(dirname "$new_wal")"
-	transfer "$hold" "$new_wal"
+	transfer "$hold" "$new_wal" "$hold.moved-$stamp"
 fi

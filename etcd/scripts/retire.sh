@@ -4,6 +4,11 @@ systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service 2>/dev/null || :
 systemctl reset-failed etcd.service 2>/dev/null || :
 stamp=removed-$(date +%Y%m%dT%H%M%S)
-if [ -d "$data/member" ]; then mv -T "$data/member" "$data/$stamp"; fi
-if [ -n "$wal" ] && [ -d "$wal" ]; then mv -T "$wal" "$(dirname "$wal")/$stamp"; fi
+parts "$data" "${wal:-$data/member/wal}"
+if [ -d "$member" ]; then mv -T "$member" "${member%/member}/$stamp"; fi
+if [ -d "$log" ]; then
+	aside=$(dirname "$log")/$stamp
+	[ ! -e "$aside" ] || aside=$aside-wal
+	mv -T "$log" "$aside"
+fi
 rm -f "$config/born" "$config/attempt" "$config/served" "$config/moving" "$config/bootstrap.env"

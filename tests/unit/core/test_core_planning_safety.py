@@ -110,6 +110,11 @@ def test_a_host_that_is_down_does_not_hold_up_a_sick_member_when_nothing_changed
     assert plan(seen, target("abcde")).steps == (Restart("b", False),)
 
 
+def test_a_sick_member_is_left_alone_where_the_cluster_lives_on_its_vote() -> None:
+    seen: Seen = {"a": serving("a"), "b": silent("b", served_revision="r0"), "c": down("c")}
+    assert plan(seen, target()).steps == ()
+
+
 def test_no_member_restarts_while_another_one_comes_and_goes() -> None:
     """Its host showed no process, and then its client URL was answered: it crashes again and again."""
     old = {"running_revision": "r0"}

@@ -269,8 +269,17 @@ def test_a_move_that_was_interrupted_is_finished_before_the_start(
     layout = replace(member("b").layout, data_dir=wanted[0], wal_dir=wanted[1].removesuffix("/wal") or None)
     goal = replace(target().members["b"], member=member("b", layout=layout))
     host = Host()
-    b = stopped("b", active_revision="r0", active_version="3.5.33", active_data="/old", is_moving=moving)
-    facts = {**RESTARTED, "b": b if moving else replace(b, active_version="3.6.14")}
+    b = stopped("b", active_revision="r0", active_version="3.6.14", active_data="/old", is_moving=moving)
     wish = replace(target(), members={**target().members, "b": goal})
-    assert take(StartExisting(("b",)), {"b": host}, facts, monkeypatch, wanted=wish) == ""
-    assert (host.moves, host.started) == (moves, ["r1"]), "a version that changes too is no reason to start as it is"
+    assert take(StartExisting(("b",)), {"b": host}, {**RESTARTED, "b": b}, monkeypatch, wanted=wish) == ""
+    assert (host.moves, host.started) == (moves, ["r1"])
+
+
+@pytest.mark.parametrize(("moving", "moves"), [(True, [OLD + OLD]), (False, [])])
+def test_a_member_that_starts_as_it_is_has_its_data_where_it_looks(
+    moving: bool, moves: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host()
+    b = stopped("b", active_revision="r0", active_version="3.5.33", active_data="/old", is_moving=moving)
+    assert take(StartExisting(("b",)), {"b": host}, {**RESTARTED, "b": b}, monkeypatch) == ""
+    assert (host.moves, host.started) == (moves, [""]), "its minor version changes in a step of its own"

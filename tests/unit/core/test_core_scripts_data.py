@@ -67,7 +67,7 @@ def test_a_move_to_another_file_system_keeps_the_source_under_another_name(
     host.out(scripts.script("relocate"), *arguments)
     assert host.out("cat /run/new/member/snap/db /run/new/member/wal/0.wal; rm -rf /run/new") == "the datathe log"
     kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "old").iterdir())
-    assert kept == ["member.moved"]
+    assert kept == ["member.moved", "wal.moved"]
 
 
 def test_what_is_in_the_way_is_renamed(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -87,11 +87,10 @@ def test_a_move_that_was_interrupted_is_finished(
     """As a power cut leaves it: what entered the new place is never whole before the log is there."""
     old, new = tmp_path / "old", tmp_path / "new"
     fill(old)
-    (new / "member").mkdir(parents=True)
+    new.mkdir()
     (config / "moving").write_text(f"{new}\n\n")
     (old / "member" / "wal").rename(new / "wal-on-its-way")
     if moved == "the log and the data":
-        (new / "member").rmdir()
         (old / "member").rename(new / "member")
     assert not whole(new)
     relocate(host, config, (old, ""), (tmp_path / wanted, ""))
@@ -104,7 +103,7 @@ def test_a_move_whose_way_back_was_interrupted_too_is_still_found(
     active_in(config, tmp_path / "old")
     fill(tmp_path / "new")
     (tmp_path / "new" / "member" / "wal" / "0.wal").write_bytes(WAL_HEAD)
-    (config / "moving").write_text(f"{tmp_path}/new\n\n{tmp_path}/old\n\n")
+    (config / "moving").write_text(f"{tmp_path}/old\n\n{tmp_path}/new\n\n")
     assert look(host, config, tmp_path / "old").wal == WAL_IDENTITY
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / "old", ""))
     assert (tmp_path / "old" / "member" / "wal" / "0.wal").read_bytes() == WAL_HEAD
@@ -123,6 +122,70 @@ def test_a_move_that_failed_before_anything_left_can_be_taken_back(
     assert seen.has_wal and not seen.is_moving, "so the member starts where it is, or moves to the third place"
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / wanted, ""))
     assert whole(tmp_path / wanted)
+
+
+def test_what_lay_in_a_place_whose_move_failed_is_never_taken_for_the_members(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    """The new place holds an old copy; the move there is cut short at its copy, the next goes to a third place."""
+    active_in(config, tmp_path / "old")
+    fill(tmp_path / "old")
+    host.out("mkdir -p /run/copy/member/wal && echo stale >/run/copy/member/wal/0.wal")
+    (host.folder / "bin" / "cp").write_text("#!/bin/sh\nexit 1\n")
+    (host.folder / "bin" / "cp").chmod(0o755)
+    bad = [str(config), str(tmp_path / "old"), "", "/run/copy", "", "root", "root"]
+    assert host.run(scripts.script("relocate"), *bad).returncode == 1
+    (host.folder / "bin" / "cp").unlink()
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "third", ""))
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "third", ""))
+    assert whole(tmp_path / "third")
+    assert "before-" in host.out("ls /run/copy; rm -rf /run/copy")
+
+
+def test_a_failed_start_at_the_old_place_does_not_displace_what_has_moved(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    active_in(config, tmp_path / "old")
+    fill(tmp_path / "old")
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", ""))
+    (tmp_path / "old" / "member" / "snap").mkdir(parents=True)
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "new", ""))
+    assert whole(tmp_path / "new")
+    relocate(host, config, (tmp_path / "old", ""), (tmp_path / "old", ""))
+    assert whole(tmp_path / "old")
+
+
+def test_a_log_that_once_was_on_its_way_does_not_count_without_a_note(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    active_in(config, tmp_path / "old")
+    fill(tmp_path / "old")
+    (tmp_path / "old" / "member" / "wal" / "0.wal").write_bytes(WAL_HEAD)
+    (tmp_path / "old" / "wal-on-its-way").mkdir()
+    (tmp_path / "old" / "wal-on-its-way" / "0.wal").write_text("a removed member's")
+    seen = look(host, config, tmp_path / "old")
+    assert seen.wal == WAL_IDENTITY and not seen.is_moving
+
+
+def test_a_log_that_is_copied_is_not_copied_again_with_the_data(host: Namespace, config: Path, tmp_path: Path) -> None:
+    fill(tmp_path / "old")
+    (tmp_path / "old" / "member" / "wal" / "0.wal").write_bytes(b"x" * 400_000)
+    host.out("mkdir -p /run/small && mount -t tmpfs -o size=800k tmpfs /run/small")
+    host.out(scripts.script("relocate"), str(config), str(tmp_path / "old"), "", "/run/small/new", "", "root", "root")
+    assert host.out("ls /run/small/new/member; umount /run/small").split() == ["snap", "wal"]
+
+
+def test_a_member_that_leaves_in_the_middle_of_a_move_leaves_nothing_on_its_way(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    fill(old)
+    new.mkdir()
+    (config / "moving").write_text(f"{new}\n\n")
+    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    host.out(scripts.script("retire"), str(config), str(old), "")
+    assert [path.name.partition("-")[0] for path in (*old.iterdir(), *new.iterdir())] == ["removed", "removed"]
+    assert not (config / "moving").exists()
 
 
 def test_data_that_moved_without_its_log_is_a_move_under_way(host: Namespace, config: Path, tmp_path: Path) -> None:

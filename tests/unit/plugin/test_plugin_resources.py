@@ -593,6 +593,9 @@ def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
     hosts.seen = {"a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "s"), born="cluster=1\nmember=2\n")}
     second, _ = check(hosts, first, PREFLIGHT)
     assert second["born"] == ["a"] and asyncio.run(Preflight(hosts).diff(first, second)) == []
+    listed = core_samples.serving("a", stamp=None)
+    names = sorted(preflight_module._born({"a": listed, "b": replace(BARE, attempt="cluster=x=1,y=2", born="c")}))
+    assert names == ["a", "b", "c", "x", "y"], "also who is listed, or was there at the birth"
     left = {**second, "born": ["a", "one that left"]}
     assert check(hosts, left, PREFLIGHT)[0]["born"] == ["a"], "it would come back as a new one"
     without = {key: value for key, value in first.items() if key != "born"}
