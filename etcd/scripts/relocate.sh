@@ -42,6 +42,8 @@ clear_away() { # PATH: rename it, unless it is or holds what is to be moved
 }
 transfer() { # FROM TO KEPT: TO becomes FROM, whole or not at all; a FROM that had to be copied is renamed to KEPT
 	if [ "$1" = "$2" ] || [ ! -e "$1" ]; then return 0; fi
+	# A copy whose source was not renamed any more: that came along with the data.
+	if [ -e "$2" ]; then mv -T "$2" "$2.before-$stamp"; fi
 	rm -rf "$2.incoming"
 	if [ "$(stat -c %d "$1")" = "$(stat -c %d "$(dirname "$2")")" ]; then
 		mv -T "$1" "$2"

@@ -97,6 +97,19 @@ def test_a_move_that_was_interrupted_is_finished(
     assert whole(tmp_path / wanted) and not list(tmp_path.glob("*/wal-on-its-way"))
 
 
+def test_a_copy_whose_source_was_not_renamed_any_more_is_the_one_that_counts(
+    host: Namespace, config: Path, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    fill(old)
+    (new / "wal-on-its-way").mkdir(parents=True)
+    (new / "wal-on-its-way" / "0.wal").write_text("the log")
+    (old / "member" / "wal" / "0.wal").write_text("as it was")
+    (config / "moving").write_text(f"{new}\n\n")
+    relocate(host, config, (old, ""), (new, ""))
+    assert whole(new)
+
+
 def test_a_move_whose_way_back_was_interrupted_too_is_still_found(
     host: Namespace, config: Path, tmp_path: Path
 ) -> None:
