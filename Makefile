@@ -16,7 +16,7 @@ help: ## List the targets
 $(VENV)/installed: requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it, or say where it is with PYTHON=/path"; exit 1; }
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the Python packages into $(VENV)"
+	@echo "Installing the Python packages into $(VENV); the first time this takes minutes"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 

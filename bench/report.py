@@ -42,7 +42,7 @@ def render(samples: Mapping[str, Sequence[Sample]], facts: Mapping[str, str]) ->
         facts: What was measured, such as versions: name and value.
     """
     hand = median(sample.seconds for sample in samples["by hand"])
-    machine = f"{os.cpu_count()} cores ({_processor()}), {platform.system()} {platform.release()}"
+    machine = f"{os.cpu_count()} cores ({_processor()}), {platform.system()}"
     listed = {"Date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", "Machine": machine, **facts}
     return "\n".join(
         [

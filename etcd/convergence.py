@@ -108,7 +108,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
             _raise_for_wanted(name, target, error)
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
-    async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command) as hold:
+    async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command, run.say) as hold:
         hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token)
         try:
             return await _steps(run, hands, valid_from)

@@ -6,8 +6,13 @@ _SHOWN_FIELDS = ("error", "remote-peer-id", "local-member-cluster-id")
 
 
 def last_words(lines: str) -> str:
-    """Return journal lines with etcd's JSON reduced to message and error; systemd's own lines stay as they are."""
+    """Return journal lines with etcd's JSON reduced to message and error; systemd's own lines stay as they are.
+
+    Warnings are left out where a fatal error tells why etcd ended.
+    """
     words = [_readable(line) for line in lines.splitlines() if line.strip()]
+    if any(word.startswith("fatal:") for word in words):
+        words = [word for word in words if not word.startswith("warn:")]
     return "\n".join(f"  {line}" for line in dict.fromkeys(words)) or "  (the journal has no error)"
 
 

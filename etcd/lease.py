@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from etcd import scripts
 from etcd.errors import ClusterError, Problem
 from etcd.planning import quorum
-from etcd.ssh import Session
+from etcd.ssh import Session, as_text
 
 SECONDS = 45
 _RENEW_SECONDS = 12
@@ -57,7 +57,13 @@ def needed(hosts: int) -> int:
 
 
 @contextlib.asynccontextmanager
-async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_seconds: int) -> AsyncIterator[Lease]:
+async def held(
+    sessions: Mapping[str, Session],
+    hosts: int,
+    holder: str,
+    wait_seconds: int,
+    say: Callable[[str], Awaitable[None]] | None = None,
+) -> AsyncIterator[Lease]:
     """Hold the lease on the hosts that answer, of `hosts` in all, and renew it until the block ends.
 
     Waits up to `wait_seconds` for another run's lease to end; raises `ClusterError` that names its holder. A majority
@@ -77,6 +83,9 @@ async def held(sessions: Mapping[str, Session], hosts: int, holder: str, wait_se
             await _on_all(sessions, "release", holder)
         if late:
             raise blocked or _taken(others)
+        if others and say:
+            await say(f"Waiting for another run's hold on {as_text(sorted(others))} to end")
+            say = None
         # The wait is for another run's clock, not for a condition that could be watched.
         await asyncio.sleep(_RETRY_SECONDS)
     if now() - asked > _RENEW_SECONDS:

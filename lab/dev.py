@@ -86,7 +86,7 @@ Look around:
   eval "$(make -s env)"              # pulumi, its home and the backend, for this shell
   pulumi stack output members -s {_STACK}
   pulumi preview -s {_STACK}              # after a change in Pulumi.{_STACK}.yaml
-  {Path(sys.executable).relative_to(_CHECKOUT)} -m lab ssh h1          # a shell on the first host
+  {Path(sys.executable).relative_to(_CHECKOUT)} -m lab ssh h1     # a shell on the first host
   make down                          # destroys the cluster and its hosts"""
     )
 
@@ -100,6 +100,7 @@ def down() -> None:
     _without_salt()
     Lab.open(DEFAULT_LAB).destroy()
     (_CHECKOUT / ".lab").unlink(missing_ok=True)
+    print(f"The cluster and its hosts are gone; `make up` makes new ones from {_STACK_FILE.name}.")
 
 
 def _call(*arguments: str) -> None:

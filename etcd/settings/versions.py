@@ -91,9 +91,7 @@ Version = Annotated[str, BeforeValidator(_spelled), AfterValidator(_supported)]
 def warnings(version: str) -> list[str]:
     """Return what is known against a version, one sentence each, the worst first."""
     if minor(version) == "3.5":
-        return [
-            f"version: {version} is out of support: the 3.5 line gets no more fixes. Use it only on the way to 3.6."
-        ]
+        return [f"version: {version} is out of support, as the 3.5 line is. Use it only on the way to 3.6 or back."]
     found = [fault for fault in FAULTS if fault.first <= number(version) < fault.fixed]
     if not found:
         return []

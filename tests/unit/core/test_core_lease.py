@@ -100,11 +100,17 @@ def test_a_host_that_a_killed_run_still_holds_is_waited_for(monkeypatch: pytest.
     answers = iter(["held run-killed 2", "held run-killed 1"])
     late = Host(lambda action: next(answers, "granted") if action == "acquire" else "granted")
 
+    told: list[str] = []
+
+    async def say(message: str) -> None:
+        told.append(message)
+
     async def granted() -> int:
-        async with held({"a": Host(), "b": Host(), "c": late}, 3, "run-1", 60):  # type: ignore[dict-item]
+        async with held({"a": Host(), "b": Host(), "c": late}, 3, "run-1", 60, say):  # type: ignore[dict-item]
             return len(late.asked)
 
     assert asyncio.run(granted()) == 3, "no step may meet a host that would refuse it"
+    assert told == ["Waiting for another run's hold on c to end"], "once"
 
 
 def test_a_lease_is_given_back_after_a_failure_too() -> None:

@@ -81,6 +81,12 @@ def test_words_that_repeat_are_told_once() -> None:
     assert last_words("\n".join([line(msg="x")] * 3)) == "  fatal: x"
 
 
+def test_warnings_do_not_stand_before_the_fatal_error() -> None:
+    noise, error = line(level="warn", msg="peer became inactive"), line(level="error", msg="no listener")
+    assert last_words("\n".join([noise, error, line(msg="x")])) == "  error: no listener\n  fatal: x"
+    assert last_words("\n".join([noise, error])) == "  warn: peer became inactive\n  error: no listener"
+
+
 @pytest.mark.parametrize("text", ["", "\n \n"])
 def test_an_empty_journal_says_so(text: str) -> None:
     assert last_words(text) == "  (the journal has no error)"
