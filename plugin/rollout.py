@@ -93,7 +93,9 @@ class Rollout(Resource):
                 seen = await self.context.look(name, state["connections"][name], member, seconds)
             except ClusterError:
                 return state["running"].get(name)
-            odd = seen.uninstalled or seen.is_switched or seen.is_unproven
+            # One of another cluster was restored by hand, or its disk was swapped; the update says what to do.
+            foreign = seen.status is not None and seen.status.cluster_id != state["cluster_id"]
+            odd = seen.uninstalled or seen.is_switched or seen.is_unproven or foreign
             revision = seen.running_revision if seen.is_active and not odd else ""
             return {"revision": revision or "", "certificates": seen.active_certificates}
 

@@ -412,6 +412,8 @@ RUNS = {"unit": {"MainPID": "42", "ActiveState": "active"}, "running_revision": 
         ({"uninstalled": ("etcd.service",)}, True),
         ({"active_revision": "r2"}, True),
         ({"served_revision": "r0"}, True),
+        ({"status": replace(core_samples.status("a"), cluster_id="beef")}, False),
+        ({"status": replace(core_samples.status("a"), cluster_id="another")}, True),
     ],
 )
 def test_a_refresh_sees_what_an_interrupted_restart_left(hosts: Hosts, odd: dict[str, Any], acts: bool) -> None:
