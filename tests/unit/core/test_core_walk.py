@@ -22,7 +22,7 @@ CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
 COSTLY = "HDTWwGRKk"
 # What befalls clusters of five in any number at once; of the rest, up to three members.
-FREQUENT = "HSVDATtWwGKRMs"
+FREQUENT = "HSVDTWwGKRM"
 
 
 def reduced() -> Iterator[str]:
@@ -63,7 +63,8 @@ def test_every_change_of_version_ends_as_wanted_or_in_a_refusal(old: str, capsys
 def test_every_cluster_of_up_to_four_ends_as_wanted_or_in_a_refusal(
     size: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report(walk_all(clusters(size, size), versions=("3.5.33", "3.6.14", "3.7.3")), capsys)
+    versions = ("3.5.33", "3.6.14", "3.7.3") if size <= 3 else ("3.6.14",)
+    report(walk_all(clusters(size, size), versions=versions), capsys)
 
 
 @pytest.mark.long
