@@ -25,7 +25,7 @@ def changed(before: Generations, wanted: Generations) -> list[str]:
     A generation is a pair: the volumes' and the instance's. Raises `ClusterError` for one that was lowered, and for
     more than one change at a time.
     """
-    names = [name for name in wanted if name in before and list(before[name]) != list(wanted[name])]
+    names = [name for name in sorted(wanted) if name in before and list(before[name]) != list(wanted[name])]
     problems = [
         Problem(
             name,
