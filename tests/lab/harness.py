@@ -1,6 +1,5 @@
 """A stack as its user works with it: real `pulumi` processes, a backend and a passphrase of its own."""
 
-import contextlib
 import copy
 import json
 import secrets
@@ -16,6 +15,7 @@ import yaml
 
 from lab.hosts import Host, Lab
 from lab.identity import Identity
+from lab.session import ProcessSession
 from lab.system import until
 from lab.toolchain import environment
 
@@ -32,33 +32,13 @@ def _toolchain() -> Mapping[str, str]:
     return environment()
 
 
-def session_members(session: int) -> list[Identity]:
-    """Return the live processes of a session; the engine's plugins have groups of their own, but stay in it."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            text = (folder / "stat").read_text()
-            if int(text[text.rindex(")") + 2 :].split()[3]) == session and (live := Identity.of(int(folder.name))):
-                found.append(live)
-    return found
-
-
 class Run:
     """One `pulumi` command under way, in a session of its own."""
 
     def __init__(self, words: Sequence[str], env: Mapping[str, str], log: Path) -> None:
         self.words = list(words)
         self._log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                self.words,
-                cwd=CHECKOUT,
-                env=dict(env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        self._session = ProcessSession(self.words, CHECKOUT, env, log)
 
     @property
     def output(self) -> str:
@@ -68,50 +48,51 @@ class Run:
     @property
     def has_ended(self) -> bool:
         """Whether the command itself has ended."""
-        return self._process.poll() is not None
+        return self._session.status is not None
 
     def wait(self, seconds: float) -> Completed:
         """Return how it ended; past the deadline everything of it is killed and the test fails."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+        if not self._session.ends(seconds):
             self.kill()
-            raise AssertionError(f"`{self.words[1]}` took longer than {seconds:g} s:\n{self.output[-4000:]}") from None
-        return subprocess.CompletedProcess(self.words, self._process.returncode, self.output, "")
+            raise AssertionError(f"`{self.words[1]}` took longer than {seconds:g} s:\n{self.output[-4000:]}")
+        status = self._session.status
+        assert status is not None
+        return subprocess.CompletedProcess(self.words, status, self.output, "")
 
     def prints(self, text: str, seconds: float = 60) -> None:
         """Wait until it has printed `text`."""
-        until(lambda: text in self.output or self._process.poll() is not None, seconds)
+        until(lambda: text in self.output or self.has_ended, seconds)
         assert text in self.output, self.output[-4000:]
 
     def interrupt(self) -> None:
         """Do as Ctrl-C does."""
-        self._process.send_signal(signal.SIGINT)
+        self._session.signal(signal.SIGINT)
 
     def kill(self) -> None:
         """Kill engine, language host, program and plugins at once."""
-        for process in session_members(self._process.pid):
-            process.send(signal.SIGKILL)
-        self._process.wait(10)
+        self._session.signal_all(signal.SIGKILL)
+        assert self._session.ends(10)
 
     def kill_engine(self) -> None:
         """Kill the engine alone; what it started lives on."""
-        self._process.kill()
-        self._process.wait(10)
+        self._session.signal(signal.SIGKILL)
+        assert self._session.ends(10)
 
     def hold(self) -> None:
         """Stop all its processes where they are, as closing the lid of a laptop does."""
-        for process in session_members(self._process.pid):
-            process.send(signal.SIGSTOP)
+        self._session.signal_all(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Let processes that were held run on."""
-        for process in session_members(self._process.pid):
-            process.send(signal.SIGCONT)
+        self._session.signal_all(signal.SIGCONT)
 
     def left(self) -> list[Identity]:
         """Return what of it still runs."""
-        return session_members(self._process.pid)
+        return self._session.members()
+
+    def close(self) -> None:
+        """Kill what of it still runs."""
+        self._session.close()
 
 
 class Stack:
@@ -274,8 +255,7 @@ class Stack:
     def close(self) -> None:
         """Kill what was started and still runs, and remove the folder."""
         for run in self.runs:
-            for process in run.left():
-                process.send(signal.SIGKILL)
+            run.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def report(self) -> Iterator[tuple[str, str]]:
