@@ -1,5 +1,6 @@
 """The shell that runs on hosts, run for real in a mount namespace where this account may make one."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -285,6 +286,7 @@ def test_a_pushed_archive_is_installed_by_version_and_removed(host: Namespace, r
         "etcd",
         "etcdctl",
         "etcdutl",
+        "untouched",
     ]
     assert (target / "etcd").stat().st_mode & 0o777 == 0o755
     assert installed(release) == ["v3.6.16"] and not release.exists()
@@ -305,6 +307,49 @@ def test_a_damaged_install_is_made_anew(host: Namespace, release: Path) -> None:
     release.write_bytes(content)
     assert install(host, release, damage="1").returncode == 0
     assert (release.parent / "v3.6.16" / "etcd").read_text() == ETCD
+
+
+def binaries_whole(host: Namespace, release: Path) -> bool:
+    """Return what a look at the host says of the installed binaries."""
+    none = "/none"
+    arguments = [none, none, none, str(release.parent), none, "2379", "2380", "3.6.16", "deep", "", ""]
+    return parse(host.out(scripts.script("observe"), *arguments), 0, 0).binaries_whole
+
+
+def test_binaries_that_nobody_touched_are_not_hashed(host: Namespace, release: Path) -> None:
+    install(host, release)
+    sums = release.parent / "v3.6.16" / "SHA256SUMS"
+    sums.write_text(sums.read_text().replace("  etcd\n", "  elsewhere\n"))
+    assert binaries_whole(host, release), "the sums, which no longer hold, were not looked at"
+
+
+@pytest.mark.parametrize("name", ["etcd", "etcdctl", "etcdutl"])
+def test_a_binary_that_was_changed_in_place_shows(host: Namespace, release: Path, name: str) -> None:
+    install(host, release)
+    binary = release.parent / "v3.6.16" / name
+    before = binary.stat()
+    with binary.open("r+b") as file:
+        file.write(b"%")
+    os.utime(binary, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = binary.stat()
+    assert (after.st_size, after.st_ino, after.st_mtime_ns) == (before.st_size, before.st_ino, before.st_mtime_ns)
+    assert not binaries_whole(host, release)
+
+
+def test_a_binary_that_is_missing_shows(host: Namespace, release: Path) -> None:
+    install(host, release)
+    (release.parent / "v3.6.16" / "etcdutl").unlink()
+    assert not binaries_whole(host, release)
+
+
+def test_binaries_that_were_copied_are_hashed(host: Namespace, release: Path) -> None:
+    install(host, release)
+    target = release.parent / "v3.6.16"
+    (target / "copy").write_text(ETCD)
+    (target / "copy").rename(target / "etcd")
+    assert binaries_whole(host, release)
+    (target / "etcd").write_text("other")
+    assert not binaries_whole(host, release)
 
 
 def test_an_archive_with_another_sum_is_not_used(host: Namespace, release: Path) -> None:
