@@ -14,7 +14,8 @@ from etcd.ssh import Session, as_text
 SECONDS = 45
 _RENEW_SECONDS = 12
 _RETRY_SECONDS = 1
-_SCRIPT_SECONDS = 150
+_STEP_SECONDS = 120
+_SCRIPT_SECONDS = _STEP_SECONDS + 30
 
 
 def now() -> float:
@@ -176,9 +177,8 @@ async def _on_all(
     async def ask(session: Session) -> str:
         try:
             async with asyncio.timeout(seconds):
-                result = await session.run(
-                    scripts.script("lease"), action, holder, str(SECONDS), seconds=_SCRIPT_SECONDS, check=False
-                )
+                arguments = action, holder, str(SECONDS), str(_STEP_SECONDS)
+                result = await session.run(scripts.script("lease"), *arguments, seconds=_SCRIPT_SECONDS, check=False)
         except (ClusterError, TimeoutError):
             return "unreachable"
         return result.stdout.strip()

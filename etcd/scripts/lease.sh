@@ -1,8 +1,8 @@
-# lease.sh acquire|renew|release HOLDER SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`, or `busy` where a
-# step of the run that held it is still under way, or, for a renewal of what another run has held since, or a reboot has
-# ended, `gone`.
+# lease.sh acquire|renew|release HOLDER SECONDS STEP_SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`, or `busy`
+# where a step of the run that held it is still under way after STEP_SECONDS, or, for a renewal of what another run has
+# held since, or a reboot has ended, `gone`.
 # The time is the host's own uptime, so neither a clock step nor a powered-off operator's machine matters.
-action=$1 me=$2 seconds=$3
+action=$1 me=$2 seconds=$3 step_seconds=$4
 lease=/run/etcd-cluster/lease
 mkdir -p /run/etcd-cluster
 # A step may take longer than the lease, so what only reads or renews it has a lock of its own and waits for no step.
@@ -35,7 +35,7 @@ fi
 if [ "$action" = acquire ] && ! runs; then
 	# The run that held it is gone, but a step of it may still be under way.
 	flock -u 8
-	flock -w 120 9 || { echo busy; exit 0; }
+	flock -w "$step_seconds" 9 || { echo busy; exit 0; }
 	flock 8
 	look
 fi

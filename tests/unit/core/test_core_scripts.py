@@ -65,8 +65,8 @@ def test_a_hostile_value_stays_text(tmp_path: Path) -> None:
 # lease and guard
 
 
-def lease(host: Namespace, action: str, holder: str, seconds: int = 45) -> str:
-    return host.out(scripts.script("lease"), action, holder, str(seconds))
+def lease(host: Namespace, action: str, holder: str, seconds: int = 45, step_seconds: int = 120) -> str:
+    return host.out(scripts.script("lease"), action, holder, str(seconds), str(step_seconds))
 
 
 def guarded(host: Namespace, holder: str) -> "subprocess.CompletedProcess[str]":
@@ -176,18 +176,27 @@ def test_a_step_that_takes_longer_than_the_lease_does_not_keep_it_from_being_ren
     lease(host, "acquire", "run-1")
     with step_under_way(host, "run-1"):
         host.set_uptime(1040)
-        assert host.out('timeout 5 sh -euc "$1" sh renew run-1 45', scripts.script("lease")) == "granted"
+        assert host.out('timeout 5 sh -euc "$1" sh renew run-1 45 120', scripts.script("lease")) == "granted"
         host.set_uptime(1060)
         assert lease(host, "acquire", "run-2") == "held run-1 25"
 
 
 def test_a_takeover_waits_for_the_step_that_a_gone_run_left(host: Namespace) -> None:
     lease(host, "acquire", "run-1")
-    text = 'timeout 1 sh -euc "$1" sh acquire run-2 45'
+    text = 'timeout 1 sh -euc "$1" sh acquire run-2 45 120'
     with step_under_way(host, "run-1"):
         host.set_uptime(1045)
         assert host.run(text, scripts.script("lease")).returncode == 124
     assert host.out(text, scripts.script("lease")) == "granted"
+
+
+def test_a_takeover_says_that_a_step_of_a_gone_run_does_not_end(host: Namespace) -> None:
+    lease(host, "acquire", "run-1")
+    with step_under_way(host, "run-1"):
+        host.set_uptime(1045)
+        assert lease(host, "acquire", "run-2", step_seconds=1) == "busy"
+        assert lease(host, "acquire", "run-1", step_seconds=1) == "busy", "its run has a new hold after it"
+    assert lease(host, "acquire", "run-2", step_seconds=1) == "granted"
 
 
 # staging
