@@ -3,8 +3,8 @@
 A healthy swap adds before it removes, so that it never has less fault tolerance than before.
 """
 
-from etcd.errors import Problem
-from etcd.observation import HostFacts, ListedMember
+from etcd.observation import ListedMember
+from etcd.planning import replacement
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
@@ -22,8 +22,6 @@ from etcd.planning.steps import (
 )
 from etcd.planning.target import Refusal, quorum, refuse
 
-_RESTORE = "Restore the cluster from a snapshot (docs/restore.md), or replace one at a time"
-
 
 def start(now: Situation) -> list[Step]:
     """Start members that have their data and are stopped: what else is wrong must not keep them from serving."""
@@ -33,16 +31,12 @@ def start(now: Situation) -> list[Step]:
             for name, entry in now.by_url.items()
             if (seen := now.facts.get(name))
             and not seen.is_running
-            and _has_own_data(seen, entry)
+            and replacement.has_own_data(seen, entry)
             # Where one with this id answers already, a second one would vote twice.
             and entry.member_id not in now.alive
         )
     )
     return [StartExisting(stopped)] if stopped else []
-
-
-def _has_own_data(seen: HostFacts, entry: ListedMember) -> bool:
-    return seen.wal is not None and seen.wal.member_id == entry.member_id
 
 
 def drop(now: Situation) -> list[Step]:
@@ -53,15 +47,7 @@ def drop(now: Situation) -> list[Step]:
         for entry in now.unwanted
         if not now.is_alive(entry)
     ]
-    replaced = _replaced(now)
-    if len(replaced) > 1:
-        raise Refusal(
-            *(
-                Problem(name, f"its member {entry.member_id} is gone, and so is another one", _RESTORE)
-                for name, entry in replaced.items()
-            )
-        )
-    steps += [RemoveMember(entry.member_id, now.label(entry), None) for entry in replaced.values()]
+    steps += [RemoveMember(entry.member_id, now.label(entry), None) for entry in replacement.replaced(now).values()]
     steps += [
         RemoveMember(entry.member_id, name, None)
         for name, entry in now.by_url.items()
@@ -75,58 +61,6 @@ def drop(now: Situation) -> list[Step]:
     return steps
 
 
-def _replaced(now: Situation) -> dict[str, ListedMember]:
-    """Return the nodes whose old member is dead and may be removed: a new host, or a wiped disk that is confirmed."""
-    replaced: dict[str, ListedMember] = {}
-    for name, entry in now.moved.items():
-        seen = now.facts.get(name)
-        if seen is None:
-            continue
-        if _has_own_data(seen, entry):
-            _refuse_copy(now, name, seen, entry)
-            continue
-        if now.is_alive(entry):
-            raise refuse(
-                name,
-                f"its address is new and has no data, but the old member {entry.member_id} still answers at "
-                f"{', '.join(entry.peer_urls)}",
-                "To move a node, take its data along; to replace it, switch the old host off first, or let the new "
-                f'member join before the old one leaves with `nodes.{name}.replaces: "{entry.member_id}"`',
-            )
-        replaced[name] = entry
-    for name, entry in now.by_url.items():
-        seen = now.facts.get(name)
-        if seen is None or seen.has_wal or entry.is_learner or not entry.name:
-            continue
-        if now.target.members[name].replaces != entry.member_id:
-            raise refuse(
-                name,
-                f"it is member {entry.member_id}, but its disk has no data; the disk was wiped, replaced or is not "
-                "mounted",
-                f'Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: "{entry.member_id}"` '
-                "that an empty member takes its place",
-            )
-        if entry.member_id in now.alive:
-            raise refuse(
-                name,
-                f"its disk has no data, but member {entry.member_id} still answers at {', '.join(entry.client_urls)}",
-                f"Check that the node's `address` and `nodes.{name}.ssh` lead to the same machine",
-            )
-        replaced[name] = entry
-    return replaced
-
-
-def _refuse_copy(now: Situation, name: str, seen: HostFacts, entry: ListedMember) -> None:
-    """Refuse a second process with the id of one that answers: it would vote twice, and writes could be lost."""
-    if seen.is_running or entry.member_id not in now.alive:
-        return
-    raise refuse(
-        name,
-        f"it holds the data of member {entry.member_id}, which still answers at {', '.join(entry.peer_urls)}",
-        "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` again",
-    )
-
-
 def repair(now: Situation) -> list[Step]:
     """Tell new addresses, and go on with a join that was begun."""
     steps: list[Step] = []
@@ -138,7 +72,7 @@ def repair(now: Situation) -> list[Step]:
         seen = now.facts.get(name)
         if seen is None:
             continue
-        own_data = _has_own_data(seen, entry)
+        own_data = replacement.has_own_data(seen, entry)
         if seen.has_wal and not own_data and entry.name:
             raise refuse(
                 name,
@@ -147,7 +81,7 @@ def repair(now: Situation) -> list[Step]:
                 "Check which disk is mounted on which host",
             )
         if not own_data and not entry.name:
-            _refuse_lost_disk(now, name, seen)
+            replacement.refuse_lost_disk(now, name, seen)
             steps.append(StartJoin(name))
     for name, entry in now.by_url.items():
         if entry.is_learner and name in now.down:
@@ -170,17 +104,6 @@ def repair(now: Situation) -> list[Step]:
     if unrecorded:
         steps.append(RecordBirth(unrecorded))
     return steps
-
-
-def _refuse_lost_disk(now: Situation, name: str, seen: HostFacts) -> None:
-    """Refuse a join that would set aside the data of a member that does not answer: it may be the only copy."""
-    for entry in now.listed:
-        if seen.wal and seen.wal.member_id == entry.member_id and not now.is_alive(entry):
-            raise refuse(
-                name,
-                f"its disk holds the data of member {entry.member_id} ({now.label(entry)}), which does not answer",
-                "Check which disk is mounted on which host",
-            )
 
 
 def add(now: Situation) -> list[Step]:
@@ -207,7 +130,7 @@ def add(now: Situation) -> list[Step]:
     steps: list[Step] = []
     for name in sorted(now.missing):
         if seen := now.facts.get(name):
-            _refuse_lost_disk(now, name, seen)
+            replacement.refuse_lost_disk(now, name, seen)
         steps += [AddLearner(name), StartJoin(name), Promote(name, "")]
     return steps
 

@@ -16,7 +16,7 @@ from simulation import Harm, Host, Wish, World
 from walking import LEARNERS, NAMES, VOTERS, Walk, clusters, walk, walk_all
 
 from etcd import planning
-from etcd.planning import birth, membership, rolling, situation, versions
+from etcd.planning import birth, membership, replacement, rolling, situation, versions
 
 CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
@@ -146,9 +146,9 @@ MUTANTS: dict[str, Mutant] = {
     "a removal without enough voters": (membership, "if healthy < quorum(staying):", "if False:", ("HHK", "HHD")),
     "the leader leaves first": (membership, "entry.member_id == now.leader_id, now.label(entry))", "entry.member_id != now.leader_id, now.label(entry))", ("HHHH",)),
     "a swap removes before it adds": (planning, "    membership.add,\n    membership.remove,", "    membership.remove,\n    membership.add,", ("HHH",)),
-    "the old member is taken for dead": (membership, "        if now.is_alive(entry):\n            raise", "        if False:\n            raise", ("HHr",)),
-    "a wiped disk needs no confirmation": (membership, "if now.target.members[name].replaces != entry.member_id:", "if False:", ("HHW",)),
-    "several may be replaced at once": (membership, "if len(replaced) > 1:", "if False:", ("HHHRw",)),
+    "the old member is taken for dead": (replacement, "        if now.is_alive(entry):\n            raise", "        if False:\n            raise", ("HHr",)),
+    "a wiped disk needs no confirmation": (replacement, "if now.target.members[name].replaces != entry.member_id:", "if False:", ("HHW",)),
+    "several may be replaced at once": (replacement, "if len(found) > 1:", "if False:", ("HHHRw",)),
     "a disk of another member starts": (membership, "if seen.has_wal and not own_data and entry.name:", "if False:", ("HHO",)),
     "a learner that lost its data stays": (membership, "if entry.is_learner and entry.name and name in now.facts and not now.facts[name].has_wal", "if False", ("HHHQ",)),
     "a learner whose host is down is passed over": (membership, "if entry.is_learner and name in now.down:", "if False:", ("HHHd",)),
@@ -179,7 +179,7 @@ MUTANTS: dict[str, Mutant] = {
     "any member list will do": (situation, "key=lambda item: (not self._leads(item[1]), item[0]))", "key=lambda item: item[0])[:0]", ("HHH",)),
     "a born cluster starts anew": (birth, "born = target.cluster_id is not None or any(seen.born for seen in facts.values())", "born = False", ("W", "WW")),
     "a copy is started": (planning, "        refuse_copies(facts, alive)\n", "", ("c", "ccD")),
-    "a copy is told to the cluster": (membership, "    if seen.is_running or entry.member_id not in now.alive:", "    if True:", ("HHc",)),
+    "a copy is told to the cluster": (replacement, "    if seen.is_running or entry.member_id not in now.alive:", "    if True:", ("HHc",)),
     "a host of another cluster is set aside": (planning, "    observed = without_strangers(observed, target)\n", "", ("HHZ",)),
     "data of another cluster will do": (planning, "    refuse_foreign_data(staying, target)\n", "", ("HHZ", "Z")),
     "too few start": (birth, "    if len(with_data) < needed:\n        raise Refusal(*(problem for name, problem in down.items() if name in voting))", "", ("TDD",)),
@@ -191,7 +191,7 @@ MUTANTS: dict[str, Mutant] = {
 @pytest.fixture
 def mutated() -> Iterator[Any]:
     """Change the text of a planning module until the test ends."""
-    modules = (planning, birth, membership, rolling, situation, versions)
+    modules = (planning, birth, membership, replacement, rolling, situation, versions)
     before = {module: dict(vars(module)) for module in modules}
 
     def change(module: ModuleType, old: str, new: str) -> None:
