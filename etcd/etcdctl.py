@@ -12,6 +12,9 @@ from etcd.observation import ListedMember, MemberStatus, parse_members, parse_st
 from etcd.ssh import Result, Session
 
 _RUN = 'exec "$@"'
+_CHANGE_SECONDS = 10
+# etcdctl's own default; it tries a member that is down again and again for as long
+_READ_SECONDS = 5
 
 
 def command(layout: Layout, endpoints: Sequence[str], *arguments: str) -> list[str]:
@@ -39,16 +42,21 @@ class Etcdctl:
         self._member = member
         self._seconds = seconds
 
-    async def run(self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True) -> Result:
-        """Run one subcommand; raises `ClusterError` with etcdctl's words when it fails and `check` is set."""
+    async def run(
+        self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True, limit: int = _CHANGE_SECONDS
+    ) -> Result:
+        """Run one subcommand; raises `ClusterError` with etcdctl's words when it fails and `check` is set.
+
+        etcdctl gives up after `limit` seconds.
+        """
         asked = endpoints or [self._member.local_url]
-        limits = ["--dial-timeout=3s", f"--command-timeout={min(self._seconds, 10)}s"]
+        limits = ["--dial-timeout=3s", f"--command-timeout={min(self._seconds, limit)}s"]
         call = command(self._member.layout, asked, *limits, *arguments)
         return await self._session.run(_RUN, *call, seconds=self._seconds, check=check)
 
     async def json(self, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
         """Run a subcommand with `-w json` and return its answer, None where it gave none."""
-        result = await self.run("-w", "json", *arguments, endpoints=endpoints, check=False)
+        result = await self.run("-w", "json", *arguments, endpoints=endpoints, check=False, limit=_READ_SECONDS)
         try:
             return json.loads(result.stdout)
         except json.JSONDecodeError:

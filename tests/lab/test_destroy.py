@@ -99,6 +99,7 @@ def test_hosts_that_are_gone_for_good_are_given_up_although_the_quorum_is_gone_t
     assert untouched(hosts[0])
 
 
+@pytest.mark.long
 def test_data_of_two_clusters_is_refused(fresh: MakeHosts, make_stack: MakeStack) -> None:
     hosts = fresh(2)
     for number, host in enumerate(hosts):
