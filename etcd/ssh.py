@@ -104,7 +104,7 @@ class Session:
             async with self._slots, asyncio.timeout(seconds):
                 # asyncssh ends the standard input only after it has written something
                 source = {"input": stdin} if stdin else {"stdin": asyncssh.DEVNULL}
-                done = await self._done(command, source)
+                done = await self._connection.run(command, encoding=None, check=False, **source)
         except TimeoutError:
             raise ClusterError(
                 Problem(
@@ -125,19 +125,6 @@ class Session:
             raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
         return result
 
-    async def _done(self, command: str, source: Mapping[str, Any]) -> asyncssh.SSHCompletedProcess:
-        """Run a command to its end; one that nobody waits for any more gives its session back to sshd.
-
-        asyncssh 2.24.1 leaves it open, and one that was cancelled while it opened stays for as long as the connection.
-        """
-        opening = asyncio.ensure_future(self._connection.create_process(command, encoding=None, **source))
-        try:
-            process = await asyncio.shield(opening)
-            return await process.wait()
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_process)
-            raise
-
     def _broken(self, words: str) -> Unreachable:
         return Unreachable(
             Problem(
@@ -153,11 +140,6 @@ class Session:
             if connection:
                 connection.close()
                 await connection.wait_closed()
-
-
-def _close_process(opening: "asyncio.Future[asyncssh.SSHClientProcess[bytes]]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
 
 
 def _bytes(output: object) -> bytes:

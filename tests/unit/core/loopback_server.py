@@ -71,11 +71,6 @@ async def hang(_server: Server, process: Process) -> None:
     await asyncio.Event().wait()
 
 
-async def linger(_server: Server, process: Process) -> None:
-    """Do nothing until the client closes the session."""
-    await process.wait_closed()
-
-
 @asynccontextmanager
 async def serving(behaviour: Behaviour = shell, noise: str = "") -> AsyncIterator[Server]:
     """Serve for whoever has `LOGIN_KEY`, also as a bastion, until the block ends."""
