@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from etcd.changes import parse_environment
-from etcd.etcdctl import Etcdctl
+from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
 from etcd.observation import HostFacts, parse_answering, parse_status
 from etcd.planning import Observed
@@ -37,7 +37,7 @@ async def alive_elsewhere(
         return frozenset()
     etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds)
     endpoints = [url for entry in unseen for url in entry.client_urls]
-    answers = parse_answering(await etcdctl.json("endpoint", "health", endpoints=endpoints))
+    answers = parse_answering(await etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN))
     return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))
 
 

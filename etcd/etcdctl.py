@@ -12,9 +12,9 @@ from etcd.observation import ListedMember, MemberStatus, parse_members, parse_st
 from etcd.ssh import Result, Session
 
 _RUN = 'exec "$@"'
-_CHANGE_SECONDS = 10
-# etcdctl's own default; it tries a member that is down again and again for as long
-_READ_SECONDS = 5
+_SECONDS = 10
+# etcdctl's own default. It tries a member that is down again and again for as long as it may.
+SECONDS_IF_DOWN = 5
 
 
 def command(layout: Layout, endpoints: Sequence[str], *arguments: str) -> list[str]:
@@ -43,7 +43,7 @@ class Etcdctl:
         self._seconds = seconds
 
     async def run(
-        self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True, limit: int = _CHANGE_SECONDS
+        self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True, limit: int = _SECONDS
     ) -> Result:
         """Run one subcommand; raises `ClusterError` with etcdctl's words when it fails and `check` is set.
 
@@ -54,9 +54,9 @@ class Etcdctl:
         call = command(self._member.layout, asked, *limits, *arguments)
         return await self._session.run(_RUN, *call, seconds=self._seconds, check=check)
 
-    async def json(self, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
+    async def json(self, *arguments: str, endpoints: Sequence[str] = (), limit: int = _SECONDS) -> Any:
         """Run a subcommand with `-w json` and return its answer, None where it gave none."""
-        result = await self.run("-w", "json", *arguments, endpoints=endpoints, check=False, limit=_READ_SECONDS)
+        result = await self.run("-w", "json", *arguments, endpoints=endpoints, check=False, limit=limit)
         try:
             return json.loads(result.stdout)
         except json.JSONDecodeError:

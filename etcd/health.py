@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from etcd.errors import ClusterError, Problem
-from etcd.etcdctl import Etcdctl
+from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
 from etcd.observation import hexadecimal
 from etcd.ssh import Address, Pool, as_text
@@ -84,8 +84,8 @@ async def _ask(
         etcdctl = Etcdctl(session, member, seconds)
         endpoints = [each.client_url for each in members.values()]
         health, status = await asyncio.gather(
-            etcdctl.json("endpoint", "health", endpoints=endpoints),
-            etcdctl.json("endpoint", "status", endpoints=endpoints),
+            etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN),
+            etcdctl.json("endpoint", "status", endpoints=endpoints, limit=SECONDS_IF_DOWN),
         )
         return [
             _member(each, _by_endpoint(health, "endpoint"), _by_endpoint(status, "Endpoint"))

@@ -61,8 +61,9 @@ class ProcessSession:
 
     def signal(self, number: int) -> None:
         """Signal the command alone."""
-        if self.status is None:
-            self._process.send_signal(number)
+        # Popen's own would reap it, and so give its pid free.
+        if self._process.returncode is None:
+            signal.pidfd_send_signal(self._ended, number)
 
     def signal_all(self, number: int) -> None:
         """Signal the command and all that it has started."""
@@ -72,6 +73,8 @@ class ProcessSession:
     def close(self) -> None:
         """Kill what still runs, and give the pid free."""
         if self._process.returncode is None:
-            self.signal_all(signal.SIGKILL)
-            self._process.wait(10)
-            os.close(self._ended)
+            try:
+                self.signal_all(signal.SIGKILL)
+                self._process.wait(10)
+            finally:
+                os.close(self._ended)

@@ -158,7 +158,7 @@ async def serve(engine_address: str, make: Callable[[Context], Mapping[str, Reso
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    # A killed engine leaves this process alive: it finishes the step in hand, gives up its lease and ends.
+    # A killed engine leaves this process alive, its calls cancelled: it gives up its lease and ends.
     gone = asyncio.create_task(context.engine.wait_until_gone())
     ended = asyncio.create_task(server.wait_for_termination())
     await asyncio.wait([gone, ended], return_when=asyncio.FIRST_COMPLETED)

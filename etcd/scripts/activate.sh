@@ -4,7 +4,7 @@ config=$1 revision=$2 certificates=$3 bin=$4 install=$5 data=$6 wal=$7 user=$8 g
 staged=$config/revisions/$revision
 (cd "$staged" && sha256sum -c --status SHA256SUMS) || { echo "revision $revision is not staged whole in $staged" >&2; exit 1; }
 version_dir=$install/v$(cat "$staged/version")
-# A refresh compares the binaries with their sums; here it is enough that the version is installed whole.
+# observe.sh tells whether somebody changed the binaries; here it is enough that the version is installed whole.
 if [ ! -f "$version_dir/SHA256SUMS" ] || [ ! -x "$version_dir/etcd" ]; then
 	echo "the binaries in $version_dir are missing" >&2
 	exit 1

@@ -45,8 +45,8 @@ mkdir "$incoming/new"
 mv "$incoming/out/etcd" "$incoming/out/etcdctl" "$incoming/out/etcdutl" "$incoming/new/"
 printf '%s\n' "$sha256" >"$incoming/new/archive.sha256"
 (cd "$incoming/new" && sha256sum etcd etcdctl etcdutl archive.sha256 >SHA256SUMS)
-# observe.sh compares this first: a file with the inode and change time of its install is as it was, without hashing it.
-# That does not hold for what a loss of power may yet take.
+# observe.sh compares this first: nobody has written to a file that has the inode and change time of its install, so it
+# need not be hashed. That does not hold for what a loss of power may yet take.
 if sync -f "$incoming/new" 2>/dev/null; then
 	(cd "$incoming/new" && TZ=UTC0 stat -c '%n %i %s %y %z' etcd etcdctl etcdutl >untouched)
 fi

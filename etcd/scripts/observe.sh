@@ -7,7 +7,7 @@ staged_revision=$1 staged_certificates=$2
 say() { printf '%s=%s\n' "$1" "$2"; }
 say_file() { [ ! -f "$2" ] || say "$1" "$(base64 -w 0 <"$2")"; }
 whole() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && sha256sum -c --status SHA256SUMS) 2>/dev/null; }
-untouched() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && TZ=UTC0 stat -c '%n %i %s %y %z' etcd etcdctl etcdutl | cmp -s - untouched) 2>/dev/null; }
+untouched() { [ -s "$1/untouched" ] && [ -f "$1/SHA256SUMS" ] && (cd "$1" && TZ=UTC0 stat -c '%n %i %s %y %z' etcd etcdctl etcdutl | cmp -s - untouched) 2>/dev/null; }
 missing=
 for tool in systemctl journalctl tar gzip sha256sum base64 flock timeout mktemp mountpoint getent useradd groupadd; do
 	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"

@@ -351,6 +351,16 @@ def test_a_binary_that_is_missing_shows(host: Namespace, release: Path) -> None:
     assert not binaries_whole(host, release)
 
 
+def test_an_empty_note_of_the_install_tells_nothing(host: Namespace, release: Path) -> None:
+    install(host, release)
+    target = release.parent / "v3.6.16"
+    (target / "untouched").write_text("")
+    assert binaries_whole(host, release)
+    for name in ("etcd", "etcdctl", "etcdutl"):
+        (target / name).unlink()
+    assert not binaries_whole(host, release)
+
+
 def test_binaries_that_were_copied_are_hashed(host: Namespace, release: Path) -> None:
     install(host, release)
     target = release.parent / "v3.6.16"
