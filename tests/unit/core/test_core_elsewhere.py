@@ -57,7 +57,8 @@ def alive(seen: Mapping[str, HostFacts], answer: Any) -> tuple[frozenset[str], l
 def test_a_member_elsewhere_answers_also_while_an_alarm_is_raised(said: dict[str, Any], answers: bool) -> None:
     away = replace(listed("c"), client_urls=("https://192.0.2.9:2379",))
     seen = {name: serving(name, members=(listed("a"), listed("b"), away)) for name in "ab"}
-    found, _ = alive(seen, [{"endpoint": "https://192.0.2.9:2379", **said}])
+    found, asked = alive(seen, [{"endpoint": "https://192.0.2.9:2379", **said}])
+    assert len(asked) == 1 and "--command-timeout=5s" in asked[0]
     assert found == (frozenset({member_id("c")}) if answers else frozenset())
 
 
@@ -66,6 +67,7 @@ def test_where_nobody_serves_the_holder_of_data_asks_at_the_former_address(answe
     found, asked = alive({"c": COPY}, answer)
     assert found == (frozenset({member_id("c")}) if answers else frozenset())
     assert len(asked) == 1 and "--endpoints=https://192.0.2.9:2379" in asked[0] and "endpoint status" in asked[0]
+    assert "--command-timeout=10s" in asked[0], "a copy starts on the strength of this silence"
 
 
 SAME_PLACE = stopped("c", active_environment=render.environment_text(render.environment(member("c"))))

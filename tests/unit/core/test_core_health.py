@@ -33,8 +33,9 @@ class Answers:
     async def close(self) -> None:
         """A pool is closed; there is nothing to close here."""
 
-    async def json(self, etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
+    async def json(self, etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
         self.asked.append(etcdctl._session)  # type: ignore[arg-type]
+        assert limit == 5, "a member that is down keeps etcdctl for as long as it may try"
         return self.health() if arguments[-1] == "health" else self.status()
 
     def health(self) -> Any:
@@ -69,8 +70,8 @@ class Answers:
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     given = Answers()
 
-    async def json(etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = ()) -> Any:
-        return await given.json(etcdctl, *arguments, endpoints=endpoints)
+    async def json(etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
+        return await given.json(etcdctl, *arguments, endpoints=endpoints, limit=limit)
 
     monkeypatch.setattr(health, "Pool", lambda: given)
     monkeypatch.setattr(Etcdctl, "json", json)
