@@ -2,13 +2,12 @@
 
 import os
 import resource
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.session import ProcessSession
 from lab.system import LabError, tail
 
 _LOG_LINES = 60
@@ -53,29 +52,19 @@ def measure(
     """
     load = os.getloadavg()[0]
     before, start = _children(), time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            list(words),
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            status = process.wait(limit)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise LabError(f"{words[0]} took longer than {limit:g} s:\n{tail(log, _LOG_LINES)}") from None
-            raise
+    session = ProcessSession(words, folder, environment, log)
+    try:
+        ended, seconds = session.ends(limit), time.monotonic() - start
+    finally:
+        session.close()
+    if not ended:
+        raise LabError(f"{words[0]} took longer than {limit:g} s:\n{tail(log, _LOG_LINES)}")
     cpu = _children() - before
-    if status:
-        raise LabError(f"{words[0]} ended with exit code {status}:\n{tail(log, _LOG_LINES)}")
+    if session.status:
+        raise LabError(f"{words[0]} ended with exit code {session.status}:\n{tail(log, _LOG_LINES)}")
+    start = time.monotonic()
     then()
-    return Sample(time.monotonic() - start, cpu, load)
+    return Sample(seconds + time.monotonic() - start, cpu, load)
 
 
 def _children() -> float:

@@ -38,5 +38,12 @@ def changes(member: Member, seen: HostFacts) -> list[str]:
     return found
 
 
+def former_urls(member: Member, seen: HostFacts) -> tuple[str, ...]:
+    """Return the client URLs that a host's active revision advertises, if they are not those that are wanted."""
+    told = parse_environment(seen.active_environment).get(render.option_variable("advertise-client-urls"), "")
+    urls = tuple(filter(None, told.split(",")))
+    return urls if urls != (member.client_url,) else ()
+
+
 def _option(variable: str) -> str:
     return variable.removeprefix("ETCD_").lower().replace("_", "-")

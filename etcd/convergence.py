@@ -153,7 +153,8 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             await asyncio.sleep(doubt.SETTLE_SECONDS)
             settled = True
             continue
-        if doubt.rests_on_silence(step, look.facts, look.alive) and await doubts.is_new(str(step)):
+        silence = doubt.rests_on_silence(step, hands.target, look.facts, look.alive)
+        if silence and await doubts.is_new(str(step)):
             settled = True
             continue
         await execute(replace(hands, facts=look.facts), step)

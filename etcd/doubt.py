@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from etcd.changes import former_urls
 from etcd.member import Member
 from etcd.observation import HostFacts
-from etcd.planning import RemoveMember, Restart, StartExisting, Step, Target
+from etcd.planning import RemoveMember, Restart, StartExisting, Step, Target, UpdatePeerUrl
 
 # etcd counts a peer as connected for membership changes only after 5 s (server.go, HealthInterval)
 SETTLE_SECONDS = 5.0
@@ -14,14 +15,19 @@ _ELECTIONS = 2
 _ELECTION_MILLISECONDS = "1000"
 
 
-def rests_on_silence(step: Step, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
-    """Return whether a step stops or removes a member that runs perhaps, because it gave no answer this once."""
+def rests_on_silence(step: Step, target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
+    """Return whether a step may harm a member that runs, and that gave no answer this once.
+
+    It stops or removes that member, or brings to life what may be a copy of its data.
+    """
     serving = {name: seen.status.member_id for name, seen in facts.items() if seen.healthy and seen.status}
     match step:
-        case RemoveMember():
+        case RemoveMember() | UpdatePeerUrl():
             return step.member_id not in alive.union(serving.values())
         case StartExisting():
-            return any(facts[name].is_running for name in step.names)
+            return any(facts[name].is_running for name in step.names) or (
+                not serving and any(former_urls(target.members[name].member, facts[name]) for name in step.names)
+            )
         case Restart():
             return step.name not in serving
     return False

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from etcd.changes import parse_environment
+from etcd.changes import former_urls
 from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
 from etcd.observation import HostFacts, parse_answering, parse_status
 from etcd.planning import Observed
-from etcd.render import option_variable
 from etcd.ssh import Address, Pool
 
 
@@ -39,13 +38,6 @@ async def alive_elsewhere(
     endpoints = [url for entry in unseen for url in entry.client_urls]
     answers = parse_answering(await etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN))
     return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))
-
-
-def former_urls(member: Member, seen: HostFacts) -> tuple[str, ...]:
-    """Return the client URLs that a host's active revision advertises, if they are not those that are wanted."""
-    told = parse_environment(seen.active_environment).get(option_variable("advertise-client-urls"), "")
-    urls = tuple(filter(None, told.split(",")))
-    return urls if urls != (member.client_url,) else ()
 
 
 async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str]) -> frozenset[str]:

@@ -91,7 +91,7 @@ say_trust() { # WORD REVISION CERTIFICATES
 if [ -n "$running" ]; then say_trust loaded "$running" current; fi
 if [ -n "$staged_revision" ]; then say_trust staged "$staged_revision" "$staged_certificates"; fi
 if [ "$depth" = deep ]; then
-	untouched "$install/v$version" || whole "$install/v$version" && say binaries whole || say binaries damaged
+	if untouched "$install/v$version" || whole "$install/v$version"; then say binaries whole; else say binaries damaged; fi
 	for directory in "$config"/revisions/* "$config"/certificates/*; do
 		[ ! -d "$directory" ] || [ -L "$directory" ] || ! whole "$directory" || say staged "${directory##*/}"
 	done

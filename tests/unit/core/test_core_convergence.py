@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, stopped, target
 
-from etcd import convergence, execution, lease
+from etcd import convergence, execution, lease, render
 from etcd.convergence import Outcome, Run, converge
 from etcd.doubt import SETTLE_SECONDS
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
@@ -339,6 +339,39 @@ def test_each_step_that_rests_on_silence_is_doubted_by_itself(monkeypatch: pytes
     run(cluster, LEAVE, monkeypatch)
     assert [str(step) for step in cluster.steps] == [f"remove member e ({member_id('e')})"]
     assert cluster.pauses == [SETTLE_SECONDS] * 2
+
+
+def test_data_at_a_new_address_is_told_to_the_cluster_at_the_second_silent_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be a copy, whose original is slow to answer."""
+    entries = (listed("a"), listed("b"), replace(listed("c"), peer_urls=("https://192.0.2.9:2380",)))
+    moved = {"a": serving("a", members=entries), "b": serving("b", members=entries), "c": stopped("c")}
+
+    class Slow(Changing):
+        """The original of c answers at the second look."""
+
+        async def observe_all(self, *_: Any) -> convergence.Look:
+            return convergence.Look(moved, frozenset({member_id("c")} if self.pauses else ()))
+
+    cluster = Slow(moved)
+    with pytest.raises(Refusal, match="it holds the data of member"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == []
+    silent_twice = Changing(moved, moved, ALL_SERVE)
+    run(silent_twice, target(), monkeypatch)
+    assert [str(step) for step in silent_twice.steps] == ["tell the cluster the new address of c"]
+
+
+@pytest.mark.parametrize(("address", "pauses"), [("192.0.2.9", [SETTLE_SECONDS]), (member("c").address, [])])
+def test_where_nobody_serves_data_from_another_address_starts_at_the_second_silent_look(
+    address: str, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = render.environment_text(render.environment(replace(member("c"), address=address)))
+    looks = {"a": stopped("a"), "b": stopped("b"), "c": stopped("c", active_environment=former)}
+    cluster = Changing(looks, ALL_SERVE) if not pauses else Changing(looks, looks, ALL_SERVE)
+    run(cluster, target(), monkeypatch)
+    assert (cluster.steps, cluster.pauses) == ([StartExisting(("a", "b", "c"))], pauses)
 
 
 def test_members_that_answer_only_now_and_then_are_named_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

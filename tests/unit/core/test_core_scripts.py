@@ -351,6 +351,13 @@ def test_a_binary_that_is_missing_shows(host: Namespace, release: Path) -> None:
     assert not binaries_whole(host, release)
 
 
+def test_an_install_that_may_not_be_on_the_disk_yet_is_hashed(host: Namespace, release: Path) -> None:
+    host.out('mount --bind /bin/false "$(command -v sync)"')
+    assert install(host, release).returncode == 0
+    assert not (release.parent / "v3.6.16" / "untouched").exists()
+    assert binaries_whole(host, release)
+
+
 def test_an_empty_note_of_the_install_tells_nothing(host: Namespace, release: Path) -> None:
     install(host, release)
     target = release.parent / "v3.6.16"

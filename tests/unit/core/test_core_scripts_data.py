@@ -79,17 +79,23 @@ def test_what_is_in_the_way_is_renamed(host: Namespace, config: Path, tmp_path: 
     assert whole(tmp_path / "new") and (former / "notes").read_text() == "somebody else's"
 
 
+def log_on_its_way(config: Path, folder: Path) -> tuple[Path, Path]:
+    """Leave a move as a power cut after its first step does; return the old data directory and the new one."""
+    old, new = folder / "old", folder / "new"
+    fill(old)
+    new.mkdir()
+    (config / "moving").write_text(f"{new}\n\n")
+    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    return old, new
+
+
 @pytest.mark.parametrize("moved", ["the log", "the log and the data"])
 @pytest.mark.parametrize("wanted", ["new", "old", "third"])
 def test_a_move_that_was_interrupted_is_finished(
     host: Namespace, config: Path, tmp_path: Path, moved: str, wanted: str
 ) -> None:
     """As a power cut leaves it: what entered the new place is never whole before the log is there."""
-    old, new = tmp_path / "old", tmp_path / "new"
-    fill(old)
-    new.mkdir()
-    (config / "moving").write_text(f"{new}\n\n")
-    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    old, new = log_on_its_way(config, tmp_path)
     if moved == "the log and the data":
         (old / "member").rename(new / "member")
     assert not whole(new)
@@ -191,11 +197,7 @@ def test_a_log_that_is_copied_is_not_copied_again_with_the_data(host: Namespace,
 def test_a_member_that_leaves_in_the_middle_of_a_move_leaves_nothing_on_its_way(
     host: Namespace, config: Path, tmp_path: Path
 ) -> None:
-    old, new = tmp_path / "old", tmp_path / "new"
-    fill(old)
-    new.mkdir()
-    (config / "moving").write_text(f"{new}\n\n")
-    (old / "member" / "wal").rename(new / "wal-on-its-way")
+    old, new = log_on_its_way(config, tmp_path)
     host.out(scripts.script("retire"), str(config), str(old), "")
     assert [path.name.partition("-")[0] for path in (*old.iterdir(), *new.iterdir())] == ["removed", "removed"]
     assert not (config / "moving").exists()

@@ -55,19 +55,40 @@ def test_a_key_that_arrives_damaged_is_not_installed(host: Namespace, broken: st
     assert host.called == []
 
 
-def test_a_file_system_grows_with_its_volume(host: Namespace, attach: Callable[[str], str], tmp_path: Path) -> None:
+def grown(host: Namespace, attach: Callable[[str], str], folder: Path) -> str:
+    """Mount a volume at /mnt/data and let it grow to 2 GiB, the file system not yet; return its device."""
     device = attach("vol-01")
     host.out(scripts.alone("volumes"), "0", "vol-01", "/mnt/data")
-    assert host.out("df -B 1M --output=size /mnt/data | tail -n 1 | tr -d ' '") < "32"
-    with (tmp_path / "vol-01.img").open("r+b") as file:
+    assert int(host.out("df -B 1M --output=size /mnt/data | tail -n 1")) < 32
+    with (folder / "vol-01.img").open("r+b") as file:
         file.truncate(2 << 30)
     subprocess.run(["losetup", "--set-capacity", device], check=True)
+    return device
+
+
+def test_a_file_system_grows_with_its_volume(host: Namespace, attach: Callable[[str], str], tmp_path: Path) -> None:
+    grown(host, attach, tmp_path)
     for _ in range(2):
         done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
         if "Permission denied to resize" in done.stderr:
             pytest.skip("this account cannot resize a mounted file system (CAP_SYS_RESOURCE)")
         assert (done.returncode, done.stderr) == (0, "")
         assert int(host.out("df -B 1M --output=size /mnt/data | tail -n 1")) > 1900
+
+
+def test_resize2fs_is_told_the_device_of_the_volume_that_grew(
+    host: Namespace, attach: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Also where the kernel would refuse the resize itself."""
+    device = grown(host, attach, tmp_path)
+    tool = host.folder / "bin" / "resize2fs"
+    tool.write_text('#!/bin/sh\necho "$*" >>"$0.called"\n')
+    tool.chmod(0o755)
+    assert host.run(scripts.script("grow"), "0", "/mnt/data", "2").returncode == 0
+    assert (host.folder / "bin" / "resize2fs.called").read_text() == f"{device}\n"
+    tool.write_text("#!/bin/sh\necho 'no way' >&2\nexit 1\n")
+    done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
+    assert (done.returncode, done.stderr) == (1, "cannot grow the file system at /mnt/data: no way\n")
 
 
 def test_a_volume_that_does_not_grow_is_an_error(host: Namespace, attach: Callable[[str], str]) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.identity import parse_stat
 from lab.session import ProcessSession
 from lab.system import until
 
 _LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+_NEAR = 100
 
 
 @contextmanager
@@ -25,15 +27,19 @@ def started(tmp_path: Path, text: str) -> Iterator[ProcessSession]:
 
 
 def someone_with(pid: int) -> "subprocess.Popen[bytes]":
-    """Start a session whose pid is the wanted one where nothing holds that."""
+    """Start a session that gets this pid, or the next that is free where somebody has it."""
     for _ in range(50):
         _LAST_PID.write_text(str(pid - 1))
         other = subprocess.Popen(["sleep", "60"], start_new_session=True)
-        if other.pid in (pid, pid + 1):
+        if pid <= other.pid < pid + _NEAR:
             return other
         other.kill()
         other.wait()
-    raise AssertionError("other processes always took the pid")
+    raise AssertionError("other processes always began in between")
+
+
+def state(pid: int) -> str:
+    return parse_stat(Path(f"/proc/{pid}/stat").read_text())[0]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root chooses the next pid")
@@ -66,7 +72,9 @@ def test_a_command_is_held_goes_on_and_ends_by_a_signal(tmp_path: Path) -> None:
         assert not session.ends(0)
         assert session.status is None
         session.signal_all(signal.SIGSTOP)
+        assert until(lambda: state(session.pid) == "T", 10)
         session.signal_all(signal.SIGCONT)
+        assert until(lambda: state(session.pid) != "T", 10)
         session.signal(signal.SIGTERM)
         assert session.ends(10)
         assert session.status == -signal.SIGTERM
