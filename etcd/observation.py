@@ -12,6 +12,7 @@ from etcd import notes, pem, scripts
 from etcd import wal as wal_file
 from etcd.member import Member
 from etcd.pem import Trust
+from etcd.query import Query
 from etcd.ssh import Session
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -67,6 +68,20 @@ class ListedMember:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where and how a member is set up now, which is not where it is wanted while a change of that is under way.
+
+    `endpoint` is the client URL to ask on the host, empty where no process runs; `etcdctl` is the path of the binary
+    beside the one that runs.
+    """
+
+    config_dir: str
+    bin_dir: str
+    etcdctl: str
+    endpoint: str = ""
+
+
+@dataclass(frozen=True)
 class HostFacts:
     """All that one look at a host tells; the fields are None or empty where there is nothing."""
 
@@ -107,6 +122,14 @@ class HostFacts:
     active_unit: str = ""
     loaded_trust: Trust | None = None
     staged_trust: Trust | None = None
+    query: Query = Query.NOT_ASKED
+    query_words: str = ""
+    place: Place | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether the member gave a linearizable answer and told its status."""
+        return self.healthy and self.status is not None
 
     @property
     def architecture(self) -> str | None:
