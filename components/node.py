@@ -1,5 +1,6 @@
 """A node: a host that carries a member, with all that is put on it before anything runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,16 @@ class NodeArgs:
     command: command.Provider
 
 
+def _of_node(connections: Mapping[str, Any], node: str) -> Any:
+    """Return a node's connection; with `--target` Preflight may be as it was before the node was in the settings."""
+    if node not in connections:
+        raise pulumi.RunError(
+            f"{node}: it is new, and `--target` or `--exclude` leaves out Preflight, which looks at new nodes first. "
+            "Run `pulumi up` without them."
+        )
+    return connections[node]
+
+
 class Node(pulumi.ComponentResource):
     """Host, binaries, certificates and staged service; nothing here changes what a running member uses."""
 
@@ -49,7 +60,7 @@ class Node(pulumi.ComponentResource):
         super().__init__("etcd:index:Node", name, None, opts)
         settings, node = args.settings, args.node
         child = pulumi.ResourceOptions(parent=self)
-        self.connection = args.preflight.connections.apply(lambda connections: connections[node])
+        self.connection = args.preflight.connections.apply(lambda connections: _of_node(connections, node))
         self.host = Host(
             f"{name}-host",
             connection=self.connection,

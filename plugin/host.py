@@ -9,6 +9,7 @@ from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import ARCHITECTURES, Stamp
 from plugin.resource import Properties, Resource
+from plugin.run import machine
 from plugin.values import UNKNOWN
 
 # What only a removal reads; a change of these needs no host that answers.
@@ -52,8 +53,17 @@ class Host(Resource):
         return state if seen.binaries_whole else {**state, "damage": state["damage"] + 1}
 
     async def delete(self, urn: str, state: Properties) -> None:
-        """Remove all that is ours, without a word where another stamp stands by now."""
+        """Remove all that is ours, without a word where another stamp stands by now.
+
+        Nothing is removed where the program still wants the host, nor where a member votes that nothing has removed
+        from its cluster.
+        """
+        own = machine(state["connection"])
+        if any(machine(wanted["connection"]) == own for wanted in self.context.run.wanted(self.type)):
+            return
         member = Member.from_inputs(state["member"])
+        if not self.context.destroying:
+            await self._refuse_voter(state, member)
         layout = member.layout
         try:
             session = await self.context.session(member.name, state["connection"])
@@ -70,6 +80,22 @@ class Host(Resource):
             )
         except ClusterError as error:
             await self._left_behind(urn, state, member, error)
+
+    async def _refuse_voter(self, state: Properties, member: Member) -> None:
+        """Refuse to stop a member that serves: Rollout stops it in a destroy, and removes it where its node leaves."""
+        self.context.forget_looks()
+        try:
+            seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
+        except ClusterError:
+            return
+        own = seen.stamp is not None and seen.stamp.host == state["host_id"]
+        if own and seen.healthy and seen.status and any(e.member_id == seen.status.member_id for e in seen.members):
+            raise ClusterError.of(
+                member.name,
+                f"it still serves as member {seen.status.member_id} of its cluster, so nothing was removed there",
+                "Run `pulumi up` without `--target`, which removes the member first; to remove the whole cluster, run "
+                "`pulumi destroy`",
+            )
 
     async def _left_behind(self, urn: str, state: Mapping[str, Any], member: Member, error: ClusterError) -> None:
         if self.context.destroying and not state["abandon_unreachable"]:

@@ -11,6 +11,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.ssh import Address, Pool, Session
+from plugin.run import Run
 
 Properties = dict[str, Any]
 _LOOK_SECONDS = 10.0
@@ -62,6 +63,7 @@ class Context:
     pool: Pool = field(default_factory=Pool)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     destroying: bool = False
+    run: Run = field(default_factory=Run)
     _looks: dict[tuple[str, Address], tuple[float, asyncio.Task[HostFacts]]] = field(default_factory=dict)
 
     async def session(self, node: str, connection: Mapping[str, Any]) -> Session:

@@ -14,10 +14,18 @@ from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Target, TargetMember
 from etcd.ssh import Address, Session
-from plugin.resource import Properties, Resource
+from plugin.resource import Failure, Properties, Resource
+from plugin.run import machine
 from plugin.values import UNKNOWN
 
 _STATE = ("cluster_id", "member_ids", "steps", "running")
+# What only a destroy reads.
+_FOR_DESTROY = frozenset({"abandon_unreachable"})
+_UNCHECKED = Problem(
+    "cluster",
+    "Preflight is left out of this run by `--target` or `--exclude`, so nothing looked at what the change would do",
+    "Run `pulumi up` without them",
+)
 
 
 def _target(inputs: Mapping[str, Any], state: Mapping[str, Any]) -> Target:
@@ -59,6 +67,13 @@ class Rollout(Resource):
 
     type: ClassVar[str] = "etcd:index:Rollout"
 
+    async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
+        """Refuse a change that no Preflight of this run has looked at."""
+        changed = {key for key, value in new.items() if old.get(key) != value}
+        if changed - _FOR_DESTROY and not self.context.run.wanted("etcd:index:Preflight"):
+            return new, [Failure("", str(_UNCHECKED))]
+        return new, ()
+
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
         """Also act when a member does not use what is staged for it."""
         changed = [key for key in await super().diff(state, inputs) if key != "valid_from"]
@@ -72,14 +87,16 @@ class Rollout(Resource):
         return {**unknown, **inputs}
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
-        """Give birth to the cluster, or resume the one whose data all hosts hold."""
-        outputs = await self._converge(urn, inputs, {})
+        """Give birth to the cluster, or resume the one whose data all hosts hold.
+
+        Where it takes the place of a former Rollout, it goes on from what that one knew.
+        """
+        outputs = await self._converge(urn, inputs, dict(self.context.run.read.get(urn, {})))
         return outputs["cluster_id"], outputs
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
         """Bring the running cluster to what is staged, unless nothing changed but how it is to be destroyed."""
-        only = await self.diff(state, inputs) == ["abandon_unreachable"]
-        if only and state["running"] == _wanted(inputs):
+        if set(await self.diff(state, inputs)) == _FOR_DESTROY and state["running"] == _wanted(inputs):
             return {**state, **inputs}
         return await self._converge(urn, inputs, state)
 
@@ -104,7 +121,15 @@ class Rollout(Resource):
         return {**state, "running": running}
 
     async def delete(self, urn: str, state: Properties) -> None:
-        """Stop all members; their data stays."""
+        """Stop all members, in a destroy or where the cluster left the program; their data stays.
+
+        A former Rollout whose hosts another one has by now is only forgotten: it never stops what that one runs.
+        """
+        machines = {machine(connection) for connection in state["connections"].values()}
+        for wanted in self.context.run.wanted(self.type):
+            if machines & {machine(connection) for connection in wanted["connections"].values()}:
+                return
+        self._refuse_part(state)
         self.context.destroying = True
         sessions: dict[str, Session] = {}
         unreachable: list[Problem] = []
@@ -131,6 +156,19 @@ class Rollout(Resource):
             await asyncio.gather(*(self._stop(urn, name, session, state) for name, session in sessions.items()))
         self.context.forget_looks()
 
+    def _refuse_part(self, state: Properties) -> None:
+        """Refuse a destroy with `--target`: it would stop all members and leave most of the stack."""
+        run = self.context.run
+        hosts = {machine(host["connection"]) for host in run.known("etcd:index:Host")}
+        whole = run.known("etcd:index:Preflight") or hosts.issuperset(map(machine, state["connections"].values()))
+        if run.read and not whole:
+            raise ClusterError.of(
+                "destroy",
+                "only a part of the stack is to be destroyed, which would stop every member; nothing was stopped",
+                "To remove a node, take it out of `nodes` and run `pulumi up`; to remove the cluster, run "
+                "`pulumi destroy` without `--target`",
+            )
+
     async def _stop(self, urn: str, name: str, session: Session, state: Properties) -> None:
         config = Member.from_inputs(state["members"][name]).layout.config_dir
         seconds = state["deadlines"]["command"] + state["deadlines"]["shutdown"]
@@ -142,6 +180,9 @@ class Rollout(Resource):
             await self.warn(urn, str(error))
 
     async def _converge(self, urn: str, inputs: Properties, state: Properties) -> Properties:
+        if not self.context.run.wanted("etcd:index:Preflight"):
+            raise ClusterError(_UNCHECKED)
+
         async def say(message: str) -> None:
             await self.say(urn, message)
 

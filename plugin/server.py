@@ -18,6 +18,7 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from etcd.errors import ClusterError
 from plugin.resource import Context, Engine, Resource
+from plugin.run import type_of
 from plugin.values import plain, struct
 
 VERSION = "0.1.0"
@@ -36,7 +37,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         self._resources = resources
 
     def _resource(self, urn: str) -> Resource:
-        kind = urn.split("::")[-2].split("$")[-1]
+        kind = type_of(urn)
         if kind not in self._resources:
             raise ClusterError.of(kind, "this plugin has no such resource", "Use the plugin of the same checkout")
         return self._resources[kind]
@@ -81,7 +82,10 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Check(self, request: Request, call: Call) -> Any:
         async def work() -> Any:
             resource = self._resource(request.urn)
-            inputs, failures = await resource.check(request.urn, plain(request.olds), plain(request.news))
+            # For a resource that `--replace` names there are no old inputs; the refresh has read what it is.
+            old = plain(request.olds) or dict(self._context.run.read.get(request.urn, {}))
+            inputs, failures = await resource.check(request.urn, old, plain(request.news))
+            self._context.run.checked[request.urn] = inputs
             return provider_pb2.CheckResponse(
                 inputs=_with_secrets_of(request.news, struct(inputs, resource.secrets)),
                 failures=[provider_pb2.CheckFailure(property=one.property, reason=one.reason) for one in failures],
@@ -125,7 +129,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     async def Read(self, request: Request, call: Call) -> Any:
         async def work() -> Any:
             resource = self._resource(request.urn)
-            outputs = await resource.read(request.urn, plain(request.properties))
+            state = plain(request.properties)
+            if not state:
+                raise ClusterError.of(
+                    type_of(request.urn),
+                    "it cannot be imported: it stands for work that this program does, not for a thing",
+                    "Run `pulumi up`, which makes it again from what the hosts show (docs/state.md)",
+                )
+            outputs = await resource.read(request.urn, state)
+            self._context.run.read[request.urn] = outputs
             return provider_pb2.ReadResponse(
                 id=request.id, properties=struct(outputs, resource.secrets), inputs=request.inputs
             )

@@ -44,6 +44,7 @@ CONNECTION: dict[str, Any] = {
     "host_key": None,
     "connect_seconds": 5,
 }
+PREFLIGHT_URN = "urn:pulumi:dev::project::etcd:index:Cluster$etcd:index:Preflight::etcd-preflight"
 BARE = HostFacts(machine="x86_64", fetch_tool="curl")
 
 
@@ -84,7 +85,9 @@ class Hosts(Context):
 
 @pytest.fixture
 def hosts() -> Hosts:
-    return Hosts(Engine())  # type: ignore[arg-type]
+    made = Hosts(Engine())  # type: ignore[arg-type]
+    made.run.checked[PREFLIGHT_URN] = {}
+    return made
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +165,7 @@ def test_a_preview_of_a_new_host_leaves_open_what_the_host_decides(hosts: Hosts)
 
 @pytest.mark.parametrize(("purge", "word"), [(False, "no"), (True, "yes")])
 def test_a_removal_names_its_stamp_and_purges_only_when_told(hosts: Hosts, purge: bool, word: str) -> None:
+    hosts.seen = {"a": BARE}
     asyncio.run(Host(hosts).delete("urn", {**CLAIMED, "purge_data": purge}))
     assert hosts.runs[0][0] == ("/etc/etcd", "/opt", "/bin", "/data", "", CLAIMED["host_id"], word)
 
