@@ -14,6 +14,7 @@ from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
 from etcd.ssh import Address, Pool, Session
+from etcd.waiting import looking, reported
 
 _MOST_STEPS = 300
 _MOST_DOUBTS = 5
@@ -87,7 +88,10 @@ async def observe_all(run: Run, target: Target) -> Look:
         staged = (wanted.revision, wanted.certificates) if wanted else ("", "")
         try:
             session = await run.pool.session(name, run.addresses[name])
-            return await observe(session, nodes[name], "member", run.deadlines.command, staged)
+            seconds = run.deadlines.command
+            return await reported(
+                observe(session, nodes[name], "member", seconds, staged), run.say, looking(name, seconds)
+            )
         except ClusterError as error:
             _raise_for_wanted(name, target, error)
             return error.problems[0]

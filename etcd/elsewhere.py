@@ -20,11 +20,13 @@ async def alive_elsewhere(
     at the URLs that its member had before its node's address changed: a copy of that member's disk looks the same.
     """
     facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
-    serving = {name: seen for name, seen in facts.items() if seen.healthy and seen.status}
+    serving = {name: seen for name, seen in facts.items() if seen.serves}
     if not serving:
         copies = {name: former_urls(nodes[name], seen) for name, seen in facts.items() if not seen.is_running}
         asked = [
-            _at_former_urls(Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds), urls)
+            _at_former_urls(
+                Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, facts[name].place), urls
+            )
             for name, urls in copies.items()
             if urls and facts[name].has_wal
         ]
@@ -34,7 +36,7 @@ async def alive_elsewhere(
     unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
     if not unseen:
         return frozenset()
-    etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds)
+    etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, seen.place)
     endpoints = [url for entry in unseen for url in entry.client_urls]
     answers = parse_answering(await etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN))
     return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))

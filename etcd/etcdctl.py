@@ -8,7 +8,8 @@ from typing import Any
 from etcd.errors import ClusterError, Problem
 from etcd.layout import Layout
 from etcd.member import Member
-from etcd.observation import ListedMember, MemberStatus, parse_members, parse_status
+from etcd.observation import ListedMember, MemberStatus, Place, parse_members, parse_status
+from etcd.query import words
 from etcd.ssh import Result, Session
 
 _RUN = 'exec "$@"'
@@ -19,12 +20,16 @@ SECONDS_IF_DOWN = 5
 
 def command(layout: Layout, endpoints: Sequence[str], *arguments: str) -> list[str]:
     """Return the arguments of an `etcdctl` call as root on a node."""
+    return _call(f"{layout.bin_dir}/etcdctl", layout.config_dir, endpoints, *arguments)
+
+
+def _call(binary: str, config_dir: str, endpoints: Sequence[str], *arguments: str) -> list[str]:
     return [
-        f"{layout.bin_dir}/etcdctl",
+        binary,
         f"--endpoints={','.join(endpoints)}",
-        f"--cacert={layout.active_revision}/client-ca.pem",
-        f"--cert={layout.active_certificates}/etcdctl.pem",
-        f"--key={layout.active_certificates}/etcdctl-key.pem",
+        f"--cacert={config_dir}/current/client-ca.pem",
+        f"--cert={config_dir}/certificates/current/etcdctl.pem",
+        f"--key={config_dir}/certificates/current/etcdctl-key.pem",
         *arguments,
     ]
 
@@ -35,12 +40,17 @@ def command_line(layout: Layout, endpoints: Sequence[str]) -> str:
 
 
 class Etcdctl:
-    """`etcdctl` on one host, against its own member or against given endpoints."""
+    """`etcdctl` on one host, against its own member or against given endpoints.
 
-    def __init__(self, session: Session, member: Member, seconds: int) -> None:
+    `place` is where that member is set up now; without it, the member is taken to be where it is wanted.
+    """
+
+    def __init__(self, session: Session, member: Member, seconds: int, place: Place | None = None) -> None:
+        layout = member.layout
         self._session = session
         self._member = member
         self._seconds = seconds
+        self._place = place or Place(layout.config_dir, layout.bin_dir, "", f"{layout.bin_dir}/etcdctl")
 
     async def run(
         self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True, limit: int = _SECONDS
@@ -49,25 +59,34 @@ class Etcdctl:
 
         etcdctl gives up after `limit` seconds.
         """
-        asked = endpoints or [self._member.local_url]
+        asked = endpoints or [self._place.endpoint or self._member.local_url]
         limits = ["--dial-timeout=3s", f"--command-timeout={min(self._seconds, limit)}s"]
-        call = command(self._member.layout, asked, *limits, *arguments)
+        call = _call(self._place.etcdctl, self._place.config_dir, asked, *limits, *arguments)
         return await self._session.run(_RUN, *call, seconds=self._seconds, check=check)
 
     async def json(self, *arguments: str, endpoints: Sequence[str] = (), limit: int = _SECONDS) -> Any:
         """Run a subcommand with `-w json` and return its answer, None where it gave none."""
+        return (await self.ask(*arguments, endpoints=endpoints, limit=limit))[0]
+
+    async def ask(self, *arguments: str, endpoints: Sequence[str] = (), limit: int = _SECONDS) -> tuple[Any, Result]:
+        """Run a subcommand with `-w json`; return its answer, None where it gave none, and what the command left."""
         result = await self.run("-w", "json", *arguments, endpoints=endpoints, check=False, limit=limit)
         try:
-            return json.loads(result.stdout)
+            return json.loads(result.stdout), result
         except json.JSONDecodeError:
-            return None
+            return None, result
 
     async def status(self) -> MemberStatus:
         """Return the own member's status; raises `ClusterError` when it does not answer."""
-        status = parse_status(await self.json("endpoint", "status"))
+        answer, result = await self.ask("endpoint", "status")
+        status = parse_status(answer)
         if status is None:
             raise ClusterError(
-                Problem(self._member.name, "its member does not answer etcdctl", "Look at `journalctl -u etcd` on it")
+                Problem(
+                    self._member.name,
+                    f"etcdctl has no answer of its member ({words(result.stderr) or 'no reason told'})",
+                    "Look at `journalctl -u etcd` on it",
+                )
             )
         return status
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import notes, pem, scripts
+from etcd import notes, pem, query, scripts
 from etcd import wal as wal_file
 from etcd.member import Member
 from etcd.pem import Trust
-from etcd.query import Query
+from etcd.query import Call, Query
 from etcd.ssh import Session
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -77,6 +77,7 @@ class Place:
 
     config_dir: str
     bin_dir: str
+    install_dir: str
     etcdctl: str
     endpoint: str = ""
 
@@ -117,6 +118,8 @@ class HostFacts:
     served_data: str = ""
     served_wal: str = ""
     served_version: str = ""
+    served_config: str = ""
+    served_bin: str = ""
     is_moving: bool = False
     active_environment: str = ""
     active_unit: str = ""
@@ -202,6 +205,11 @@ def parse(output: str, before: float, after: float) -> HostFacts:
     except ValueError:
         host_clock = before
     stamp = text("owner")
+    status, health = parse_status(_json(one("status"))), _json(one("health"))
+    call = Call(int(one("status_exit")), text("status_error") or "") if one("status_exit").isdecimal() else None
+    asked, asked_words = query.outcome(
+        call, status is not None, status is None or status.leader_id != "0", _healthy(health), _said(health)
+    )
     head = _decoded(one("wal"))
     return HostFacts(
         machine=one("machine"),
@@ -224,9 +232,12 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         listening=tuple(_listener(line) for line in values.get("listening", []) if line[:1].isdecimal()),
         binaries_whole=one("binaries") != "damaged",
         staged=tuple(values.get("staged", [])),
-        status=parse_status(_json(one("status"))),
+        status=status,
         members=parse_members(_json(one("members"))),
-        healthy=_healthy(_json(one("health"))),
+        healthy=_healthy(health),
+        query=asked,
+        query_words=asked_words,
+        place=_place(one),
         alarms=_alarms(_json(one("alarms"))),
         uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
@@ -235,6 +246,8 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         served_data=one("served_data"),
         served_wal=one("served_wal"),
         served_version=(text("served_version") or "").strip(),
+        served_config=one("served_config") or (one("config") if one("served") else ""),
+        served_bin=_bin_dir(text("served_unit") or ""),
         is_moving=one("moving") == "yes",
         active_environment=text("active_environment") or "",
         active_unit=text("active_unit") or "",
@@ -341,6 +354,22 @@ def _alarms(answer: Any) -> tuple[tuple[str, str], ...]:
         (hexadecimal(alarm.get("memberID", 0)), _ALARMS.get(alarm.get("alarm"), "UNKNOWN"))
         for alarm in answer.get("alarms") or ()
     )
+
+
+def _said(answer: Any) -> str:
+    """Return the error that `endpoint health` told, empty where it told none."""
+    return str(answer[0].get("error", "")) if isinstance(answer, list) and answer else ""
+
+
+def _place(one: Callable[[str], str]) -> Place | None:
+    if not one("config"):
+        return None
+    return Place(one("config"), one("bin"), one("install"), one("etcdctl"), one("endpoint"))
+
+
+def _bin_dir(unit: str) -> str:
+    starts = (line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart="))
+    return next((start.removesuffix("/etcd") for start in starts), "")
 
 
 def _trust(text: Callable[[str], str | None], word: str) -> Trust | None:

@@ -11,6 +11,7 @@ from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.ssh import Address, Pool, Session
+from etcd.waiting import looking, reported
 from plugin.run import Run
 
 Properties = dict[str, Any]
@@ -64,27 +65,33 @@ class Context:
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     destroying: bool = False
     run: Run = field(default_factory=Run)
-    _looks: dict[tuple[str, Address], tuple[float, asyncio.Task[HostFacts]]] = field(default_factory=dict)
+    _looks: dict[tuple[object, ...], tuple[float, asyncio.Task[HostFacts]]] = field(default_factory=dict)
 
     async def session(self, node: str, connection: Mapping[str, Any]) -> Session:
         """Return the connection that a resource's `connection` input describes."""
         return await self.pool.session(node, Address.from_inputs(connection))
 
     async def look(self, node: str, connection: Mapping[str, Any], member: Member, seconds: int) -> HostFacts:
-        """Look deep at a host, or return the look of some seconds ago: a refresh asks for it several times.
+        """Look deep at a host, or return the same look of some seconds ago: a refresh asks for it several times.
 
         Nothing is changed on the strength of it: Rollout looks for itself before each step.
         """
         address = Address.from_inputs(connection)
+        # What is looked for depends on these: a look made with the former settings tells nothing of a wanted port.
+        key = (node, address, member.layout, member.client_port, member.peer_port, member.version)
         now = asyncio.get_running_loop().time()
-        taken, task = self._looks.get((node, address), (0.0, None))
+        taken, task = self._looks.get(key, (0.0, None))
         if task is None or now - taken > _LOOK_SECONDS:
 
             async def look() -> HostFacts:
-                return await observe(await self.pool.session(node, address), member, "deep", seconds)
+                session = await self.pool.session(node, address)
+                return await reported(observe(session, member, "deep", seconds), say, looking(node, seconds))
+
+            async def say(message: str) -> None:
+                await self.engine.log("", message, engine_pb2.INFO)
 
             task = asyncio.create_task(look())
-            self._looks[node, address] = now, task
+            self._looks[key] = now, task
         return await asyncio.shield(task)
 
     def forget_looks(self) -> None:

@@ -52,12 +52,18 @@ class Snapshots:
 
 @dataclass(frozen=True)
 class Former:
-    """What a member goes back to when it does not come up: a revision, its version, and where it has its data."""
+    """What a member goes back to when it does not come up: a revision, its version, and where it has its data.
+
+    The other directories are those of its setup, empty where they are the wanted ones.
+    """
 
     revision: str
     version: str
     data_dir: str
     wal_dir: str
+    config_dir: str = ""
+    bin_dir: str = ""
+    install_dir: str = ""
 
 
 _crash_points_reached: Counter[str] = Counter()
@@ -96,13 +102,20 @@ class Hands:
         return wanted.member if wanted else self.target.leaving[name]
 
     def etcdctl(self, name: str, seconds: int | None = None) -> Etcdctl:
-        """Return `etcdctl` on a node."""
-        return Etcdctl(self.sessions[name], self.member(name), seconds or self.deadlines.command)
+        """Return `etcdctl` on a node, for the member as it ran before this step."""
+        seen = self.facts.get(name)
+        place = seen.place if seen and seen.is_running else None
+        return Etcdctl(self.sessions[name], self.member(name), seconds or self.deadlines.command, place)
+
+    def config_dir(self, name: str) -> str:
+        """Return the configuration directory that a node's member used before this step."""
+        seen = self.facts.get(name)
+        return seen.place.config_dir if seen and seen.place else self.member(name).layout.config_dir
 
     @property
     def serving(self) -> dict[str, HostFacts]:
         """The nodes whose member gave a linearizable answer before this step."""
-        return {name: seen for name, seen in self.facts.items() if seen.healthy and seen.status}
+        return {name: seen for name, seen in self.facts.items() if seen.serves}
 
     def leader(self, without: str | None = None) -> Etcdctl:
         """Return `etcdctl` on the leader's node, which judges best what is safe; else on any that serves."""
@@ -179,43 +192,66 @@ class Hands:
         if name in self.serving and seen.running_revision:
             if seen.served_revision != seen.running_revision:
                 await self.remember_served(name, seen.running_revision)
-            former = Former(seen.running_revision, version, seen.active_data, seen.active_wal)
+            former = self._running(seen, version)
         elif seen.served_revision:
-            former = Former(seen.served_revision, seen.served_version, seen.served_data, seen.served_wal)
+            former = Former(
+                seen.served_revision,
+                seen.served_version,
+                seen.served_data,
+                seen.served_wal,
+                seen.served_config,
+                seen.served_bin,
+            )
         elif seen.running_revision:
-            former = Former(seen.running_revision, version, seen.active_data, seen.active_wal)
+            former = self._running(seen, version)
         if not former or former.revision == self.target.members[name].revision:
             return None
         # Where nobody answers, the version that was switched to may have raised the cluster's already.
         floor = self.floor if self.serving else max(self.floor, minor(seen.active_version))
         return None if former.version and minor(former.version) < floor else former
 
-    async def remember_served(self, name: str, revision: str | None = None) -> None:
-        """Remember on a member's host that it serves with a revision, which is the staged one unless it is given."""
-        revision = revision or self.target.members[name].revision
-        await self.guarded(name, "served", self.member(name).layout.config_dir, revision)
+    @staticmethod
+    def _running(seen: HostFacts, version: str) -> Former:
+        place = (seen.place.config_dir, seen.place.bin_dir, seen.place.install_dir) if seen.place else ()
+        return Former(seen.running_revision or "", version, seen.active_data, seen.active_wal, *place)
 
-    async def activate(self, name: str, revision: str | None = None) -> None:
-        """Make a staged revision what the next start uses."""
+    async def remember_served(self, name: str, revision: str | None = None) -> None:
+        """Remember on a member's host that it serves with a revision, which is the staged one unless it is given.
+
+        One that is given runs in the configuration directory that the member used before this step.
+        """
+        config = self.member(name).layout.config_dir
+        noted = {config, self.config_dir(name)} if revision else {config}
+        of = self.config_dir(name) if revision else config
+        for each in sorted(noted):
+            await self.guarded(name, "served", each, revision or self.target.members[name].revision, of)
+
+    async def activate(self, name: str, former: Former | None = None) -> None:
+        """Make the staged revision what the next start uses, or a former one."""
         target = self.target.members[name]
         layout = target.member.layout
+        config = (former and former.config_dir) or layout.config_dir
+        leafs = self.leafs_for_start(name)
+        if config != layout.config_dir:
+            leafs = self.facts[name].active_certificates if config == self.config_dir(name) else "current"
         await self.guarded(
             name,
             "activate",
-            layout.config_dir,
-            revision or target.revision,
-            self.leafs_for_start(name),
-            layout.bin_dir,
-            layout.install_dir,
+            config,
+            former.revision if former else target.revision,
+            leafs,
+            (former and former.bin_dir) or layout.bin_dir,
+            (former and former.install_dir) or layout.install_dir,
             layout.data_dir,
             layout.wal_dir or "",
             target.member.user,
             target.member.group,
+            layout.config_dir if former else self.config_dir(name),
         )
 
-    async def start(self, name: str, verb: str, environment: str = "") -> str:
+    async def start(self, name: str, verb: str, environment: str = "", config_dir: str = "") -> str:
         """Ask systemd for a (re)start and return the invocation that ran before."""
-        config = self.member(name).layout.config_dir
+        config = config_dir or self.member(name).layout.config_dir
         return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
 
     async def relocate(self, name: str, back: bool = False) -> None:
@@ -230,7 +266,7 @@ class Hands:
         if not seen.active_data or (place == wanted and not seen.is_moving):
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
-        arguments = layout.config_dir, *place, *wanted, member.user, member.group
+        arguments = self.config_dir(name), *place, *wanted, member.user, member.group
         await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
@@ -266,7 +302,7 @@ class Hands:
         deadline = asyncio.get_running_loop().time() + self.deadlines.member_start
         while True:
             seen = await observe(self.sessions[name], self.member(name), "member", self.deadlines.command)
-            if seen.healthy and seen.status and seen.status.raft_applied_index >= goal:
+            if seen.serves and seen.status and seen.status.raft_applied_index >= goal:
                 return
             if asyncio.get_running_loop().time() > deadline:
                 raise ClusterError.of(

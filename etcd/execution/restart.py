@@ -83,8 +83,8 @@ async def put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterEr
         if former.data_dir and before != wanted:
             arguments = member.layout.config_dir, *wanted, *before, member.user, member.group
             await hands.guarded(name, "relocate", *arguments, seconds=hands.deadlines.catch_up)
-        await hands.activate(name, former.revision)
-        return await hands.start(name, "restart")
+        await hands.activate(name, former)
+        return await hands.start(name, "restart", config_dir=former.config_dir)
 
     try:
         await hands.await_active(await hands.on_each(formers, start), hands.deadlines.member_start)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import posixpath
 
 from etcd import scripts
 from etcd.errors import ClusterError
@@ -27,10 +28,12 @@ def _in_use(hands: Hands, name: str) -> tuple[str, str]:
 
 async def _check_v2_data(hands: Hands, name: str) -> None:
     """Run `etcdutl check v2store` of the running version."""
-    layout = hands.member(name).layout
-    version = hands.facts[name].active_version or hands.member(name).version
+    seen, layout = hands.facts[name], hands.member(name).layout
+    directory = layout.version_dir(seen.active_version or hands.member(name).version)
+    if seen.place:
+        directory = posixpath.dirname(seen.place.etcdctl)
     data, wal = _in_use(hands, name)
-    arguments = [f"{layout.version_dir(version)}/etcdutl", "check", "v2store", f"--data-dir={data}"]
+    arguments = [f"{directory}/etcdutl", "check", "v2store", f"--data-dir={data}"]
     if wal:
         arguments.append(f"--wal-dir={wal}")
     result = await hands.sessions[name].run('exec "$@" 2>&1', *arguments, seconds=hands.deadlines.command, check=False)
@@ -71,13 +74,13 @@ async def save_snapshot(hands: Hands, step: SaveSnapshot) -> None:
         return
     name, status = step.name, hands.facts[step.name].status
     size = status.db_size if status else 0
-    layout = hands.member(name).layout
+    layout, place = hands.member(name).layout, hands.facts[name].place
     output = await hands.guarded(
         name,
         "snapshot",
-        layout.config_dir,
-        layout.bin_dir,
-        hands.member(name).local_url,
+        hands.config_dir(name),
+        posixpath.dirname(place.etcdctl) if place else layout.bin_dir,
+        (place and place.endpoint) or hands.member(name).local_url,
         hands.snapshots.directory,
         str(hands.snapshots.keep),
         str(size // 1024 + hands.snapshots.reserve_megabytes * 1024),

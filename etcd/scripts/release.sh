@@ -29,7 +29,7 @@ made=$(cat "$config/made" 2>/dev/null || :)
 rm -rf "$config/revisions" "$config/certificates"
 for name in owner attempt born current served moving etcd.env bootstrap.env made; do rm -f "$config/$name" "$config/$name.new"; done
 rm -rf /run/etcd-cluster
-printf '%s\n' "$made" | tac | while read -r kind name; do
+printf '%s\n' "$made" | sed '1!G;h;$!d' | while read -r kind name; do
 	case $kind in
 	directory) [ "$name" = / ] || rmdir "$name" 2>/dev/null || : ;;
 	user) [ "$kept" = yes ] || userdel "$name" 2>/dev/null || : ;;

@@ -11,7 +11,7 @@ chmod 755 "$incoming/$name"
 sync -f "$incoming/$name" 2>/dev/null || :
 if [ -d "$directory/$name" ]; then
 	if (cd "$directory/$name" && sha256sum -c --status SHA256SUMS) 2>/dev/null &&
-		cmp -s "$incoming/$name/SHA256SUMS" "$directory/$name/SHA256SUMS"; then
+		[ "$(cat "$incoming/$name/SHA256SUMS")" = "$(cat "$directory/$name/SHA256SUMS")" ]; then
 		exit 0
 	fi
 	mv "$directory/$name" "$incoming/damaged"
