@@ -10,7 +10,7 @@ from pulumi_command import remote
 
 from components.archive import Archive
 from components.host import Host
-from etcd import scripts
+from etcd import commands, scripts
 from etcd.settings import Settings
 
 # pulumi-command retries a dial with growing pauses; 10 more tries take about 11 s when the host refuses
@@ -49,7 +49,7 @@ class Binaries(pulumi.ComponentResource):
         install = remote.Command(
             f"{name}-install",
             connection=pulumi.Output.from_input(args.connection).apply(command_connection),
-            create="sudo -n sh -eu -s" if sudo else "sh -eu -s",
+            create=commands.as_root("sh", "-eu", "-s", sudo=sudo),
             # The URL of a proxy may hold a password.
             stdin=script.apply(pulumi.Output.secret) if settings.binaries.http_proxy else script,
             logging=remote.Logging.NONE,

@@ -3,20 +3,19 @@
 import asyncio
 import os
 import secrets
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import asyncssh
 
+from etcd import commands
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 
 # sshd's MaxSessions is 10 by default; two stay free for a person who looks around
 _SESSIONS_PER_HOST = 8
 _KEEPALIVE_SECONDS = 15
 _GRACE_SECONDS = 5
-_QUIET_ENVIRONMENT = "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,7 @@ class Session:
         """
         marker = f"begin-{secrets.token_hex(8)}"
         text = f"umask 077; printf '%s\\n' {marker}; printf '%s\\n' {marker} >&2\n{script}"
-        # A script that outlives its connection ends by itself, so that the next run need not wait for it for long.
-        limit = ["timeout", "--kill-after=5", str(seconds + _GRACE_SECONDS)]
-        shell = ["sh", "-euc", text, "sh", *arguments]
-        command = shlex.join(["env", *_QUIET_ENVIRONMENT.split(), *limit, *shell])
-        if self.address.sudo:
-            command = f"sudo -n -- {command}"
+        command = commands.script(text, *arguments, seconds=seconds + _GRACE_SECONDS, sudo=self.address.sudo)
         try:
             async with self._slots, asyncio.timeout(seconds):
                 # asyncssh ends the standard input only after it has written something
@@ -118,8 +112,10 @@ class Session:
         if done.exit_status is None:
             raise self._broken("no exit status came")
         result = Result(done.exit_status, _after(marker, done.stdout), _after(marker, done.stderr))
-        if self.address.sudo and marker.encode() not in _bytes(done.stdout):
-            raise ClusterError(_sudo_problem(self.node, self.address, result))
+        if marker.encode() not in _bytes(done.stdout):
+            words = result.stderr.strip() or result.stdout.strip()
+            user, host = self.address.user, self.address.host
+            raise ClusterError(commands.refusal(self.node, user, host, words, sudo=self.address.sudo))
         if check and result.status != 0:
             words = result.stderr.strip() or result.stdout.strip() or f"exit status {result.status}"
             raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
@@ -150,16 +146,6 @@ def _after(marker: str, output: object) -> str:
     text = _bytes(output).decode(errors="replace")
     _, found, rest = text.partition(f"{marker}\n")
     return rest if found else text
-
-
-def _sudo_problem(node: str, address: Address, result: Result) -> Problem:
-    words = (result.stderr.strip() or result.stdout.strip()).splitlines()
-    return Problem(
-        node,
-        f"user {address.user!r} cannot use sudo without a password on {address.host}"
-        + (f" ({words[-1]})" if words else ""),
-        f"Give {address.user!r} NOPASSWD sudo there, or set `ssh.user` to root",
-    )
 
 
 class Pool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from etcd import scripts
+from etcd import commands, scripts
 
 FOLDER = "/var/lib/etcd-cluster-boot"
 ATTACH_SECONDS = 900
@@ -74,7 +74,7 @@ def render(
     words = shlex.join(volume_arguments(volumes))
     prepare = f'sh -eu {FOLDER}/clock.sh || :\nexec sh -eu {FOLDER}/volumes.sh "$1" {words}\n'
     config["write_files"].append(_file("prepare", prepare))
-    config["runcmd"] = [["sh", "-eu", f"{FOLDER}/prepare.sh", str(ATTACH_SECONDS)]]
+    config["runcmd"] = [[*commands.CLEARED, "sh", "-eu", f"{FOLDER}/prepare.sh", str(ATTACH_SECONDS)]]
     body = yaml.dump(config, Dumper=_Dumper, sort_keys=False, width=1000)
     text = f"#cloud-config\n# {node}, generation {generation}\n{body}"
     if len(text.encode()) > MOST_BYTES:

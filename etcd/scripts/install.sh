@@ -3,7 +3,6 @@
 # install_dir proxy ca seconds. Running it again with the version there and whole does nothing.
 set -eu
 umask 022
-export LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 fail() { printf '%s: %s\n' "$node" "$1" >&2; exit 1; }
 target=$install_dir/v$version
 mkdir -p /run/etcd-cluster
@@ -13,22 +12,30 @@ whole() { [ -f "$target/SHA256SUMS" ] && (cd "$target" && sha256sum -c --status 
 if whole && [ "$(cat "$target/archive.sha256" 2>/dev/null || :)" = "$sha256" ]; then exit 0; fi
 incoming=$(mktemp -d "$install_dir/.incoming.XXXXXX")
 trap 'rm -rf "$incoming"' EXIT
-fetch() {
+fetch() { # FILE URL; no proxy and no setting of the host's own takes part
 	if command -v curl >/dev/null 2>&1; then
-		set -- curl --fail --silent --show-error --location --connect-timeout 15 --max-time "$seconds" --output "$1" "$2"
+		# What a mirror answers while it is restarted (408, 429, 5xx), and a refused connection, is tried again.
+		set -- curl -q --fail --silent --show-error --location --connect-timeout 15 --max-time "$seconds" \
+			--retry 3 --retry-connrefused --retry-max-time 60 --output "$1" "$2"
 		if [ -n "$ca" ]; then set -- "$@" --cacert "$incoming/ca.pem"; fi
 	else
-		set -- wget --quiet --tries=1 --timeout=15 --output-document="$1" "$2"
+		set -- wget --no-config --quiet --tries=4 --waitretry=4 --retry-connrefused --retry-on-http-error=429,500,502,503,504 \
+			--timeout=15 --output-document="$1" "$2"
 		if [ -n "$ca" ]; then set -- "$@" --ca-certificate="$incoming/ca.pem"; fi
-		set -- timeout "$seconds" "$@"
 	fi
 	if [ -n "$proxy" ]; then export http_proxy="$proxy" https_proxy="$proxy"; fi
-	"$@" </dev/null
+	timeout "$seconds" "$@" </dev/null
 }
 if [ "$source" = download ]; then
 	printf '%s' "$ca" >"$incoming/ca.pem"
 	archive=$incoming/archive.tar.gz
-	fetch "$archive" "$url" || fail "cannot download $url. Check binaries.url and the host's way to it, or set binaries.source to push"
+	fetch "$archive" "$url" || {
+		hint=
+		if [ -z "$proxy" ] && grep -qsi '^[^#]*https\{0,1\}_proxy=' /etc/environment /etc/profile /etc/profile.d/*; then
+			hint='This host names a proxy in its environment, which is not used: set binaries.http_proxy, if the way leads through it. '
+		fi
+		fail "cannot download $url. ${hint}Check binaries.url and the host's way to it, or set binaries.source to push"
+	}
 fi
 [ -f "$archive" ] || fail "the pushed archive $archive is not there. Run \`pulumi up\` again"
 sum=$(sha256sum "$archive" | cut -d ' ' -f 1)

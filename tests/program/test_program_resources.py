@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from recording import HOST_KEY, LOGIN_KEY, SUM, Deployment, certificate_of, config, deploy, open_text
 
+from etcd.commands import PATH
 from plugin.archive import Archive
 from plugin.host import Host
 from plugin.preflight import Preflight
@@ -318,7 +319,9 @@ def test_the_install_is_one_command_that_leaves_nothing_to_chance() -> None:
             "neither delete, update, triggers nor environment"
         )
         assert inputs["logging"] == "none" and inputs["addPreviousOutputInEnv"] is False
-        assert inputs["create"] == "sh -eu -s"
+        assert inputs["create"] == f"/usr/bin/env -i PATH={PATH} LC_ALL=C HOME=/root sh -eu -s", (
+            "nothing of the login's environment reaches curl"
+        )
         assert inputs["connection"]["hostKey"] == HOST_KEY, "also one that was trusted at first use"
         assert inputs["connection"]["host"] == ADDRESSES[node]["address"]
         assert inputs["connection"]["perDialTimeout"] == 15
@@ -335,7 +338,8 @@ def test_the_install_carries_the_sum_the_damage_and_no_secret() -> None:
 def test_another_account_installs_with_sudo() -> None:
     deployment = deploy(config(ssh={"private_key": LOGIN_KEY, "host_key_policy": "accept-new", "user": "admin"}))
     install = deployment.one("etcd-etcd-1-binaries-install").inputs
-    assert install["create"] == "sudo -n sh -eu -s" and install["connection"]["user"] == "admin"
+    assert install["create"].startswith("/usr/bin/env LC_ALL=C sudo -n -- /usr/bin/env -i PATH=")
+    assert install["connection"]["user"] == "admin"
     assert deployment.one("etcd-etcd-1-host").inputs["connection"]["sudo"] is True
 
 

@@ -20,9 +20,13 @@ Behaviour = Callable[["Server", Process], Awaitable[None]]
 
 @dataclass
 class Server:
-    """Where it listens and what it was asked to run; `noise` comes before the output of each command."""
+    """Where it listens and what it was asked to run.
+
+    `noise` comes before the output of each command; `environment` is what the login adds to it.
+    """
 
     noise: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     commands: list[str] = field(default_factory=list)
     connections: list[Any] = field(default_factory=list)
@@ -51,7 +55,13 @@ async def shell(server: Server, process: Process) -> None:
         process.stdout.write(server.noise.encode())
         process.stderr.write(server.noise.encode())
     child = await asyncio.create_subprocess_exec(
-        "sh", "-c", process.command, stdin=-1, stdout=-1, stderr=-1, env={"PATH": "/usr/bin:/bin"}
+        "/bin/sh",
+        "-c",
+        process.command,
+        stdin=-1,
+        stdout=-1,
+        stderr=-1,
+        env={"PATH": "/usr/bin:/bin", **server.environment},
     )
     out, err = await child.communicate(await process.stdin.read())
     process.stdout.write(out)
@@ -72,9 +82,11 @@ async def hang(_server: Server, process: Process) -> None:
 
 
 @asynccontextmanager
-async def serving(behaviour: Behaviour = shell, noise: str = "") -> AsyncIterator[Server]:
+async def serving(
+    behaviour: Behaviour = shell, noise: str = "", environment: dict[str, str] | None = None
+) -> AsyncIterator[Server]:
     """Serve for whoever has `LOGIN_KEY`, also as a bastion, until the block ends."""
-    server = Server(noise)
+    server = Server(noise, environment or {})
 
     class Login(asyncssh.SSHServer):
         def connection_made(self, conn: Any) -> None:

@@ -5,8 +5,10 @@ import shlex
 import shutil
 import subprocess
 import tarfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -263,7 +265,7 @@ def write_release(target: Path, files: Mapping[str, str]) -> None:
             tar.addfile(entry, BytesIO(text.encode()))
 
 
-def install(host: Namespace, release: Path, **changes: str) -> "subprocess.CompletedProcess[str]":
+def install(host: Namespace, release: Path, before: str = "", **changes: str) -> "subprocess.CompletedProcess[str]":
     variables = {
         "node": "a",
         "version": "3.6.16",
@@ -278,7 +280,7 @@ def install(host: Namespace, release: Path, **changes: str) -> "subprocess.Compl
         "seconds": "60",
         "damage": "0",
     }
-    return host.run(scripts.with_variables("install", {**variables, **changes}))
+    return host.run(before + scripts.with_variables("install", {**variables, **changes}))
 
 
 def installed(release: Path) -> list[str]:
@@ -299,6 +301,34 @@ def test_a_pushed_archive_is_installed_by_version_and_removed(host: Namespace, r
     ]
     assert (target / "etcd").stat().st_mode & 0o777 == 0o755
     assert installed(release) == ["v3.6.16"] and not release.exists()
+
+
+@pytest.mark.parametrize("tool", ["curl", "wget"])
+def test_a_mirror_that_is_out_for_a_moment_is_asked_again(host: Namespace, release: Path, tool: str) -> None:
+    asked: list[str] = []
+
+    class Mirror(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            body = release.read_bytes() if len(asked) > 1 else b"try later"
+            self.send_response(200 if len(asked) > 1 else 503)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the output of the tests clean."""
+
+    sha256 = host.out('sha256sum "$1" | cut -d " " -f 1', str(release))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mirror) as mirror:
+        threading.Thread(target=mirror.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{mirror.server_port}/etcd.tar.gz"
+        lacking = "" if tool == "curl" else "command() { case $2 in curl) return 1 ;; esac; }\n"
+        variables = {"source": "download", "url": url, "sha256": sha256}
+        done = install(host, release, lacking, **variables)
+        mirror.shutdown()
+    assert (done.returncode, done.stdout) == (0, "")
+    assert len(asked) == 2 and "v3.6.16" in installed(release)
 
 
 def test_an_install_that_is_there_and_whole_is_left_alone(host: Namespace, release: Path) -> None:

@@ -1,15 +1,20 @@
 """Connections and commands, against an SSH server on loopback."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from loopback_server import HOST_KEY, LOGIN_KEY, OTHER_KEY, hang, serving, vanish
 
+from etcd import commands
 from etcd.errors import ClusterError, Unreachable
 from etcd.ssh import Address, Pool, Session, connect
 
@@ -251,7 +256,7 @@ async def test_a_command_ends_by_itself_when_nobody_waits_any_more() -> None:
     async with serving() as server:
         session = await connect("a", server.address())
         await session.run("true", seconds=10)
-        assert " timeout --kill-after=5 15 sh -euc " in server.commands[0]
+        assert " timeout --kill-after=5 15 sh -c " in server.commands[0]
         await session.close()
 
 
@@ -312,22 +317,138 @@ async def with_sudo(tmp_path: Any, text: str) -> tuple[Any, list[str]]:
 @asynchronous
 async def test_sudo_is_asked_for_no_password(tmp_path: Any) -> None:
     result, commands = await with_sudo(tmp_path, 'shift 2; exec "$@"')
-    assert result.stdout == "as root\n" and commands[0].startswith("sudo -n -- env ")
+    assert result.stdout == "as root\n"
+    assert commands[0].startswith("/usr/bin/env LC_ALL=C sudo -n -- /usr/bin/env -i ")
 
 
 @asynchronous
-async def test_an_account_that_needs_a_password_for_sudo_is_named(tmp_path: Any) -> None:
-    error, _ = await with_sudo(tmp_path, "echo 'sudo: a password is required' >&2; exit 1")
-    assert str(error) == (
-        "a: user 'root' cannot use sudo without a password on 127.0.0.1 (sudo: a password is required). "
-        "Give 'root' NOPASSWD sudo there, or set `ssh.user` to root."
-    )
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (
+            "sudo: a password is required",
+            (
+                "user 'root' cannot use sudo without a password on 127.0.0.1 (sudo: a password is required). "
+                "Give 'root' NOPASSWD sudo there, or set `ssh.user` to root."
+            ),
+        ),
+        (
+            "sudo: interactive authentication is required",
+            (
+                "user 'root' cannot use sudo without a password on 127.0.0.1 "
+                "(sudo: interactive authentication is required). "
+                "Give 'root' NOPASSWD sudo there, or set `ssh.user` to root."
+            ),
+        ),
+        (
+            "sudo: sorry, you must have a tty to run sudo",
+            (
+                "sudo on 127.0.0.1 runs only on a terminal (sudo: sorry, you must have a tty to run sudo), "
+                "and commands of a program have none. Add the line `Defaults:root !requiretty` to its sudoers."
+            ),
+        ),
+        (
+            "root is not in the sudoers file.",
+            (
+                "user 'root' may not run commands as root with sudo on 127.0.0.1 (root is not in the sudoers file). "
+                "Allow 'root' all commands with NOPASSWD there, or set `ssh.user` to root."
+            ),
+        ),
+    ],
+)
+async def test_why_sudo_does_not_work_is_told_once_and_truly(tmp_path: Any, words: str, problem: str) -> None:
+    error, _ = await with_sudo(tmp_path, f"echo '{words}' >&2; exit 1")
+    assert str(error) == f"a: {problem}"
 
 
 @asynchronous
-async def test_a_host_without_sudo_says_so(tmp_path: Any) -> None:
-    error, _ = await with_sudo(tmp_path, "echo 'sh: 1: sudo: not found' >&2; exit 127")
-    assert "sudo: not found" in str(error)
+async def test_a_host_without_sudo_says_so() -> None:
+    async with serving(environment={"PATH": "/nonexistent"}) as server:
+        session = await connect("a", server.address(user="admin", sudo=True))
+        error = await refused(session.run("true", seconds=10))
+        assert "a: there is no sudo on 127.0.0.1 (/usr/bin/env: " in str(error)
+        assert "Install sudo there" in str(error) and "NOPASSWD" not in str(error)
+        await session.close()
+
+
+@asynchronous
+async def test_a_login_that_runs_no_command_is_no_success() -> None:
+    """As a forced command, nologin, and the message that cloud images give to root do."""
+
+    async def forced(_server: Any, process: Any) -> None:
+        process.stdout.write(b'Please login as the user "ubuntu" rather than the user "root".\n\n')
+        process.exit(0)
+
+    async with serving(forced) as server:
+        session = await connect("a", server.address())
+        error = await refused(session.run("true", seconds=10, check=False))
+        assert "a: the login of 'root' on 127.0.0.1 runs no command (Please login as the user" in str(error)
+        assert not isinstance(error, Unreachable)
+        await session.close()
+
+
+# the environment of the login
+
+HOSTILE = {
+    "ETCDCTL_ENDPOINTS": "https://127.0.0.1:2379",
+    "ETCDCTL_CACERT": "/nowhere",
+    "ETCD_CONFIG_FILE": "/etc/etcd.yml",
+    "HTTPS_PROXY": "http://127.0.0.1:9",
+    "https_proxy": "http://127.0.0.1:9",
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "LD_LIBRARY_PATH": "/tmp",
+    "GODEBUG": "tlsmaxrsasize=1",
+    "ENV": "/tmp/env.sh",
+    "BASH_ENV": "/tmp/env.sh",
+    "BASH_FUNC_env%%": "() { echo owned; }",
+    "BASH_FUNC_sh%%": "() { echo owned; }",
+    "LANG": "de_DE.UTF-8",
+    "LC_ALL": "de_DE.UTF-8",
+    "CDPATH": "/tmp:/",
+    "IFS": "/",
+    "POSIXLY_CORRECT": "1",
+    "GREP_OPTIONS": "--invert-match",
+    "TZ": "America/St_Johns",
+    "TMPDIR": "/nowhere",
+    "TAR_OPTIONS": "--absolute-names",
+    "SYSTEMD_PAGER": "cat",
+    "HOME": "/home/somebody",
+}
+
+
+@asynchronous
+@pytest.mark.parametrize("sudo", [False, True])
+async def test_nothing_of_the_logins_environment_reaches_a_command(tmp_path: Any, sudo: bool) -> None:
+    (tmp_path / "sudo").write_text('#!/bin/sh\nshift 2\nexec "$@"\n')
+    (tmp_path / "sudo").chmod(0o755)
+    async with serving(environment={**HOSTILE, "PATH": f"{tmp_path}:/usr/bin:/bin"}) as server:
+        session = await connect("a", server.address(sudo=sudo))
+        result = await session.run("umask; env | sort", seconds=10)
+        await session.close()
+    umask, *variables = result.stdout.splitlines()
+    # the shell sets PWD, and some set more of their own
+    assert set(variables) - {f"PWD={Path.cwd()}", "OLDPWD=", "SHLVL=0", "SHLVL=1", "_=/usr/bin/env"} == {
+        "HOME=/root",
+        "LC_ALL=C",
+        f"PATH={commands.PATH}",
+    }
+    assert umask == "0077" and result.stderr == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(), st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))), st.booleans())
+def test_a_command_line_means_the_same_to_every_login_shell(text: str, arguments: list[str], sudo: bool) -> None:
+    line = commands.script(text.encode("utf-8", "replace").decode(), *arguments, seconds=5, sudo=sudo)
+    start, quoted, rest = line.split("'")
+    assert rest == "" and re.fullmatch(r"[A-Za-z0-9_./:=, +-]+", start)
+    # csh expands `!` and ends at a newline, fish reads a backslash, all within single quotes
+    assert re.fullmatch(r'eval "\$\(echo [A-Za-z0-9+/=]+\|base64 -d\)"', quoted)
+
+
+def test_a_word_that_a_shell_would_read_is_no_plain_word() -> None:
+    for word in ("two words", "$(id)", "a!b", "a\nb", "~root", "", "'"):
+        with pytest.raises(ValueError, match="not a plain word"):
+            commands.as_root(word, sudo=False)
 
 
 # the pool
