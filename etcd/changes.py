@@ -7,6 +7,7 @@ from etcd.member import Member
 from etcd.observation import HostFacts
 
 _LINE = re.compile(r'^([A-Z0-9_]+)="(.*)"$')
+_UNSET = re.compile(r"^UnsetEnvironment=.*\n", re.MULTILINE)
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -33,9 +34,16 @@ def changes(member: Member, seen: HostFacts) -> list[str]:
     version = seen.status.version if seen.status else seen.active_version
     if version and version != member.version:
         found.insert(0, f"version {version} → {member.version}")
-    if seen.active_unit and seen.active_unit != render.unit(member):
+    if _unit_differs(seen.active_unit, render.unit(member), same_options=before.keys() == after.keys()):
         found.append("the systemd unit")
     return found
+
+
+def _unit_differs(before: str, after: str, *, same_options: bool) -> bool:
+    """Return whether units differ in more than what follows from the options that are set."""
+    if not before or before == after:
+        return False
+    return same_options or _UNSET.sub("", before) != _UNSET.sub("", after) or not _UNSET.search(before)
 
 
 def former_urls(member: Member, seen: HostFacts) -> tuple[str, ...]:

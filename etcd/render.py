@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from pathlib import Path
 from string import Template
 
 from etcd import member as members
+from etcd import unset
 
 _UNIT = Template((Path(__file__).parent / "templates" / "etcd.service").read_text())
 # Not ETCD_…: etcd warns about each variable of that prefix that it does not know.
 REVISION_VARIABLE = "MEMBER_REVISION"
 _NAME_LENGTH = 16
+# What ProtectHome= hides; a path may stand inside an option's value, as the keys of a token do
+_AT_HOME = re.compile(r"(?:^|[=,])/(?:home|root|run/user)/")
+_LOCKED_MEMORY = ("memory-mlock", "experimental-memory-mlock")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class StagedFile:
 
 def option_variable(option: str) -> str:
     """Return the environment variable of an etcd option: `wal-dir` is `ETCD_WAL_DIR`."""
-    return f"ETCD_{option.replace('-', '_').upper()}"
+    return unset.variable(option)
 
 
 def quoted(value: str) -> str:
@@ -87,10 +92,11 @@ def bootstrap_environment(state: str, cluster: str, token: str) -> str:
 
 
 def unit(member: members.Member) -> str:
-    """Return the systemd unit; it is the same on all nodes that have the same paths."""
+    """Return the systemd unit; it is the same on all nodes that have the same paths and set the same options."""
     layout = member.layout
     directories = [layout.data_dir, *([layout.wal_dir] if layout.wal_dir else [])]
-    at_home = any(directory.startswith(("/home/", "/root/")) for directory in directories)
+    locks = any(member.options.get(option) == "true" for option in _LOCKED_MEMORY)
+    limits = ["LimitNOFILE=65536", *(["LimitMEMLOCK=infinity"] if locks else [])]
     return _UNIT.substitute(
         user=member.user,
         group=member.group,
@@ -100,8 +106,19 @@ def unit(member: members.Member) -> str:
         bootstrap_environment=layout.bootstrap_environment,
         bin_dir=layout.bin_dir,
         service_start=str(member.service_start),
-        protect_home="false" if at_home else "true",
+        protect_home=_protect_home(member, directories),
+        limits="\n".join(limits),
+        unset=unset.directives(environment(member).keys()),
     )
+
+
+def _protect_home(member: members.Member, written: list[str]) -> str:
+    """Return as much of `ProtectHome=` as leaves etcd what it reads and writes."""
+    layout = member.layout
+    if any(_AT_HOME.match(f"{path}/") for path in written):
+        return "false"
+    read = [layout.config_dir, layout.bin_dir, layout.install_dir, *member.options.values()]
+    return "read-only" if any(_AT_HOME.search(f"{text}/") for text in read) else "true"
 
 
 def revision(member: members.Member, client_ca: str, peer_ca: str) -> tuple[str, dict[str, StagedFile]]:

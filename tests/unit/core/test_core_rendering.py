@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from etcd import render
 from etcd.layout import Layout
 from etcd.member import Member, initial_cluster
+from etcd.settings.options import OPTIONS
 
 GOLDEN = Path(__file__).parent / "golden"
 SEED = Layout("/opt/k8s/bin", "/opt/k8s/etcd", "/etc/etcd", "/data/k8s/etcd/data", "/data/k8s/etcd/wal")
@@ -108,6 +109,60 @@ def test_systemd_reads_back_any_value(variables: Mapping[str, str]) -> None:
 def test_every_option_stands_under_its_own_variable() -> None:
     assert render.option_variable("listen-client-http-urls") == "ETCD_LISTEN_CLIENT_HTTP_URLS"
     assert render.environment(member(options={"quota-backend-bytes": "1"}))["ETCD_QUOTA_BACKEND_BYTES"] == "1"
+
+
+def unset_by(one: Member) -> set[str]:
+    lines = [line.partition("=")[2] for line in render.unit(one).splitlines() if line.startswith("UnsetEnvironment=")]
+    return {word for line in lines for word in line.split()}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_unit_unsets_nothing_that_is_rendered(case: str) -> None:
+    one = CASES[case]
+    read = environment_file.read(render.revision(one, "", "")[1]["etcd.env"].text)
+    assert not unset_by(one) & {*read, *environment_file.read(bootstrap(one))}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_option_of_etcd_is_rendered_or_unset(case: str) -> None:
+    one = CASES[case]
+    ours = {*render.environment(one), *environment_file.read(bootstrap(one))}
+    assert {render.option_variable(name) for name in OPTIONS} <= ours | unset_by(one)
+    assert "ETCD_CONFIG_FILE" in unset_by(one)
+
+
+def test_no_proxy_and_nothing_that_weakens_tls_reaches_etcd() -> None:
+    expected = {"HTTP_PROXY", "https_proxy", "ALL_PROXY", "no_proxy", "GODEBUG", "LD_PRELOAD", "ETCD_VERIFY"}
+    assert expected <= unset_by(member())
+
+
+@pytest.mark.parametrize("option", ["memory-mlock", "experimental-memory-mlock"])
+def test_memory_that_is_locked_has_no_limit(option: str) -> None:
+    assert "\nLimitMEMLOCK=infinity\n" in render.unit(member(options={option: "true"}))
+    assert "LimitMEMLOCK" not in render.unit(member(options={option: "false"}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "protected"),
+    [
+        ({}, {}, "true"),
+        ({"data_dir": "/home/etcd/data"}, {}, "false"),
+        ({"data_dir": "/root"}, {}, "false"),
+        ({"wal_dir": "/run/user/5/wal"}, {}, "false"),
+        ({"config_dir": "/root/etcd"}, {}, "read-only"),
+        ({"bin_dir": "/home/bin"}, {}, "read-only"),
+        ({"install_dir": "/root/opt"}, {}, "read-only"),
+        ({"config_dir": "/homes/etcd"}, {}, "true"),
+        ({}, {"client-crl-file": "/home/pki/crl.pem"}, "read-only"),
+        ({}, {"auth-token": "jwt,pub-key=/root/jwt.pub,priv-key=/root/jwt.key,sign-method=RS256"}, "read-only"),
+        ({"config_dir": "/root/etcd", "data_dir": "/home/etcd"}, {}, "false"),
+    ],
+)
+def test_home_directories_are_hidden_where_nothing_of_etcd_lies_there(
+    changed: dict[str, str], options: dict[str, str], protected: str
+) -> None:
+    unit = render.unit(member(layout=replace(LAYOUT, **changed), options=options))
+    assert f"\nProtectHome={protected}\n" in unit
 
 
 def test_the_order_of_options_makes_no_other_revision() -> None:

@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import re
+from dataclasses import replace
 
 import pytest
 from core_samples import empty, member
@@ -18,6 +20,8 @@ from etcd.member import Member
 from etcd.observation import HostFacts
 
 # settings
+
+MORE = {**member().options, "max-wals": "9"}
 
 
 def active(of: Member) -> HostFacts:
@@ -54,6 +58,20 @@ def test_a_changed_version_comes_first() -> None:
 
 def test_a_changed_unit_is_told() -> None:
     assert changes(member(service_start=600), active(member())) == ["the systemd unit"]
+
+
+def test_the_unit_is_no_news_where_only_the_options_that_it_unsets_are_others() -> None:
+    assert changes(member(options=MORE), active(member())) == ["max-wals (unset) → 9"]
+    assert changes(member(), active(member(options=MORE))) == ["max-wals 9 → (unset)"]
+    both = changes(member(options=MORE, service_start=600), active(member()))
+    assert both == ["max-wals (unset) → 9", "the systemd unit"]
+
+
+def test_a_unit_that_unset_nothing_yet_is_news() -> None:
+    former = re.sub(r"(?m)^UnsetEnvironment=.*\n", "", render.unit(member()))
+    assert changes(member(), replace(active(member()), active_unit=former)) == ["the systemd unit"]
+    more = member(options=MORE)
+    assert changes(more, replace(active(member()), active_unit=former)) == ["max-wals (unset) → 9", "the systemd unit"]
 
 
 @pytest.mark.parametrize("value", ['a "b"', "a\\b", "$HOME", "`x`", "a=b", ""])
