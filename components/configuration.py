@@ -5,23 +5,33 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from etcd.settings import KEYS, Settings, SettingsError, load
+from etcd.settings import KEYS, Problem, Settings, SettingsError, load
+from etcd.settings.namespaces import misplaced
 
 
 def read_settings() -> Settings:
     """Return the settings of the stack; raises `pulumi.RunError` (a message, no traceback) with all problems."""
-    prefix = f"{pulumi.get_project()}:"
-    texts = {
-        key.removeprefix(prefix): text for key, text in runtime_config.CONFIG.get().items() if key.startswith(prefix)
-    }
-    secret = {name for name in texts if runtime_config.is_config_secret(f"{prefix}{name}")}
+    project = pulumi.get_project()
+    prefix = f"{project}:"
+    config = runtime_config.CONFIG.get()
+    keys = {key.removeprefix(prefix): key for key in config if key.startswith(prefix)}
+    problems, warnings, meant = misplaced(project, config)
+    # What stands in the wrong place is judged where it belongs, so that its absence there is no problem of its own.
+    keys = {**{name: key for key, name in meant.items()}, **keys}
+    secret = {name for name, key in keys.items() if runtime_config.is_config_secret(key)}
     try:
-        settings, warnings = load({name: _value(name, text) for name, text in texts.items()}, secret)
+        settings, more = load({name: _value(name, config[key]) for name, key in keys.items()}, secret)
     except SettingsError as error:
-        raise pulumi.RunError(str(error)) from None
-    for warning in warnings:
+        raise _refusal([*problems, *error.problems]) from None
+    if problems:
+        raise _refusal(problems)
+    for warning in [*warnings, *more]:
         pulumi.warn(warning)
     return settings
+
+
+def _refusal(problems: list[Problem]) -> pulumi.RunError:
+    return pulumi.RunError(str(SettingsError(problems)))
 
 
 def _value(name: str, text: str) -> Any:

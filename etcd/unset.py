@@ -3,7 +3,7 @@
 
 from collections.abc import Collection, Iterator
 
-from etcd.settings.options import OPTIONS
+from etcd.settings.options_known import OPTIONS
 
 # Set by bootstrap.env while a member starts for the first time.
 _BOOTSTRAP = frozenset({"initial-cluster-state", "initial-cluster", "initial-cluster-token"})

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from etcd.settings import authorities, options, versions
+from etcd.settings import authorities, checks_options, versions
 from etcd.settings.checks_ec2 import of_ec2
 from etcd.settings.checks_files import of_archives, of_sums
 from etcd.settings.checks_hosts import of_nodes, of_paths
+from etcd.settings.checks_options import of_options
 from etcd.settings.model import Settings
 from etcd.settings.names import NAME, NAME_ALLOWED
-from etcd.settings.options_owned import UNIFORM
 from etcd.settings.problems import Path, Problem, shown
 
 
@@ -19,7 +19,7 @@ def run(settings: Settings) -> list[Problem]:
         *of_ec2(settings),
         *of_paths(settings.paths),
         *_of_ports(settings),
-        *_of_options(settings),
+        *of_options(settings),
         *of_sums(settings),
         *of_archives(settings),
         *_of_certificates(settings),
@@ -37,9 +37,7 @@ def warnings(settings: Settings) -> list[str]:
             f"nodes: {count} members can lose {survivors} and keep working, as {count - 1} can: with an even number,"
             f" one more member has to agree to each write for nothing gained. Use {count - 1} or {count + 1}."
         )
-    result += options.warnings(settings.etcd, ("etcd",), settings.version)
-    for name, node in settings.nodes.items():
-        result += options.warnings(node.etcd, ("nodes", name, "etcd"), settings.version)
+    result += checks_options.warnings(settings)
     return result + authorities.warnings(settings)
 
 
@@ -65,24 +63,6 @@ def _of_ports(settings: Settings) -> Iterator[Problem]:
                     involves=(("ssh", "port"), ("nodes", name, "ssh", "port")),
                 )
                 break
-
-
-def _of_options(settings: Settings) -> Iterator[Problem]:
-    version = (("version",),)
-    yield from _resting(options.check(settings.etcd, ("etcd",), settings.version, settings.etcd), version)
-    for name, node in settings.nodes.items():
-        key = ("nodes", name, "etcd")
-        uniform = options.check_node(node.etcd, key)
-        yield from uniform
-        given = {option: value for option, value in node.etcd.items() if option not in UNIFORM}
-        yield from _resting(
-            options.check({**settings.etcd, **given}, key, settings.version, given, timing=False), version
-        )
-
-
-def _resting(problems: list[Problem], keys: tuple[tuple[str, ...], ...]) -> Iterator[Problem]:
-    for each in problems:
-        yield Problem(each.key, each.got, each.allowed, each.why, each.do, (*each.involves, *keys))
 
 
 def _of_certificates(settings: Settings) -> Iterator[Problem]:

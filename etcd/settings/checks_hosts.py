@@ -22,7 +22,7 @@ def of_nodes(settings: Settings) -> Iterator[Problem]:
                 ("nodes", name),
                 "this name",
                 NAME_ALLOWED,
-                "It is the member's name and stands in initial-cluster, where = and , separate.",
+                "It is the member's name, and a part of the names of resources and of its certificates.",
                 "Rename the node.",
             )
         if node.address is None:  # it is made, with an address of its own

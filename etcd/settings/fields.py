@@ -1,7 +1,7 @@
 """The types of single settings: what is accepted, how it is normalized, and what is said when it is refused."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,12 +93,16 @@ def _option_value(value: Any) -> str:
         return str(int(value))
     if isinstance(value, (int, float)):
         return str(value)
-    if not isinstance(value, str) or not value or CONTROL.search(value):
-        raise refuse(
-            "text of one line, a number, or true or false",
-            "etcd ignores an empty value from its environment.",
-            "Leave the option out to get its default.",
-        )
+    allowed = "text of one line, a number, or true or false"
+    if value is None or value in ("", [], ()):
+        why = "etcd ignores an empty value from its environment."
+        raise refuse(allowed, why, "Leave the option out to get its default.")
+    if isinstance(value, (list, tuple)):
+        raise refuse(allowed, "The option takes one value.", "Write it without a list.")
+    if isinstance(value, Mapping):
+        raise refuse(allowed, "etcd has no maps in its options.", "Write it in one line, as on etcd's command line.")
+    if not isinstance(value, str) or CONTROL.search(value):
+        raise refuse(allowed)
     return value
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from etcd.settings import checks, ec2_defaults, files, structure
 from etcd.settings.model import Settings
-from etcd.settings.problems import SettingsError, unspoiled
+from etcd.settings.problems import SettingsError, faulty, unspoiled
 from etcd.settings.secrets import redacted, secrets, without
 
 
@@ -22,10 +22,10 @@ def load(
     draft, problems = structure.parse(raw, secret_keys)
     hidden = secrets(structure.decoded(raw), secret_keys)
     # The number of nodes is a fault of its own: each of them is checked all the same.
-    wrong = [problem.key for problem in problems if problem.key != ("nodes",) or not draft.nodes]
+    wrong = faulty(problem for problem in problems if problem.key != ("nodes",) or not draft.nodes)
     settings, found = files.read(ec2_defaults.complete(draft), (base or Path.cwd()).absolute())
     problems += unspoiled(found, wrong)
-    wrong += [problem.key for problem in found]
+    wrong += faulty(found)
     problems += unspoiled(checks.run(settings), wrong)
     if problems:
         raise SettingsError(redacted(problems, secret_keys, hidden))

@@ -6,7 +6,7 @@ a file in `files`; `load` runs all of them.
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
 from etcd.settings import checksums
@@ -35,11 +35,12 @@ from etcd.settings.fields import (
     Token,
     whole,
 )
+from etcd.settings.option_lists import joined_lists
 from etcd.settings.parts import Part
 from etcd.settings.versions import Version, VersionText
 
 Architecture = Literal["amd64", "arm64"]
-Options = dict[str, OptionValue]
+Options = Annotated[dict[str, OptionValue], BeforeValidator(joined_lists)]
 # Key of the validation's context: whether each node has to name its address.
 HOSTS_EXIST = "hosts_exist"
 Sums = dict[VersionText, dict[Architecture, Sha256]]
@@ -271,6 +272,10 @@ class Settings(Part):
         default_factory=dict,
         validate_default=True,
         description="etcd's own options, by etcd's names without the dashes in front.",
+    )
+    allow_unsafe_etcd_options: tuple[Text, ...] = Field(
+        default=(),
+        description="Names of etcd options that may have values which open the store or weaken its protection.",
     )
     certificates: Certificates = Field(default_factory=Certificates, description="How certificates are made.")
     ca: CertificateAuthorities = Field(default_factory=CertificateAuthorities, description="Who signs.")

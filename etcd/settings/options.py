@@ -5,44 +5,20 @@ not have is found here or not at all.
 """
 
 import difflib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
-from etcd.settings import directories
+from etcd.settings import options_together, options_values
+from etcd.settings.options_known import OPTIONS, Option, newest
 from etcd.settings.options_owned import REFUSED, UNIFORM
-from etcd.settings.options_table import GATES, TABLE
+from etcd.settings.options_table import GATES
+from etcd.settings.options_values import DURATION, nanoseconds
 from etcd.settings.problems import Path, Problem, shown, spelled
 from etcd.settings.versions import minor
 
-DURATION = re.compile(r"0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
-URL = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}")
-LARGEST = {"int": 2**63 - 1, "uint": 2**64 - 1, "uint32": 2**32 - 1, "uint64": 2**64 - 1}
-LONGEST_ELECTION = 50_000  # milliseconds; maxElectionMs of embed/config.go
 ADVISED_QUOTA = 8 * 2**30  # bytes; etcd's documentation suggests no more
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option: the kind of its value, the minors that know it, and what replaces it."""
-
-    name: str
-    kind: str
-    first: str
-    last: str
-    replacement: str
-
-    def known(self, minor: str) -> bool:
-        """Tell whether a minor has the option; minors of one digit compare as text."""
-        return self.first <= minor <= self.last
-
-
-def _table() -> dict[str, Option]:
-    rows = (line.split() for line in TABLE.strip().splitlines())
-    return {row[0]: Option(row[0], row[1], row[2], row[3], " ".join(row[4:])) for row in rows}
-
-
-OPTIONS = _table()
+# What kube-apiserver pings etcd with (its storage backend's keepaliveTime); etcd hangs up on clients that ping more.
+PING_SECONDS = 30
 
 
 def check(
@@ -54,13 +30,17 @@ def check(
     """
     problems = []
     for name, value in given.items():
-        problem = _name(name, (*key, name), version, value) or _value(OPTIONS[name], (*key, name), value, version)
-        if problem:
+        where = (*key, name)
+        if problem := _name(name, where, version, value):
+            problems.append(replace(problem, involves=(("version",),)))
+        elif problem := _value(OPTIONS[name], where, value, version):
             problems.append(problem)
+    # What was meant by a misspelled name is not judged as if it were not there.
     wrong = {problem.key[-1] for problem in problems}
+    wrong |= {near for name in given if (near := meant(name))}
     if timing and not wrong & {"heartbeat-interval", "election-timeout"}:
-        problems += _timing(options, key)
-    return problems + _together(options, key, given, wrong)
+        problems += options_together.timing(options, key)
+    return problems + options_together.together(options, key, given, wrong)
 
 
 def warnings(options: Mapping[str, str], key: Path, version: str) -> list[str]:
@@ -78,6 +58,18 @@ def warnings(options: Mapping[str, str], key: Path, version: str) -> list[str]:
             f"{where}: {quota} bytes is more than the {ADVISED_QUOTA} etcd is advised for: starting, restoring and"
             " defragmenting take long with a database of that size."
         )
+    if options.get("log-level") == "debug" or options.get("enable-pprof") == "true":
+        name = "log-level" if options.get("log-level") == "debug" else "enable-pprof"
+        result.append(
+            f"{spelled((*key, name))}: every client with a certificate can read etcd's profiles while this is set"
+            + (", and names of keys stand in the journal." if name == "log-level" else ".")
+        )
+    slowest = options.get("grpc-keepalive-min-time", "")
+    if DURATION.fullmatch(slowest) and nanoseconds(slowest) > PING_SECONDS * 1e9:
+        result.append(
+            f"{spelled((*key, 'grpc-keepalive-min-time'))}: kube-apiserver pings every {PING_SECONDS} s, and etcd"
+            " closes the connections of clients that ping more often than this."
+        )
     if quota.startswith("-"):
         where = spelled((*key, "quota-backend-bytes"))
         result.append(f"{where}: a negative quota means none: nothing stops the database before the disk is full.")
@@ -90,6 +82,13 @@ def replacement(option: Option, value: str) -> str:
     if rest:
         value = rest.replace("true", value) if value in ("true", "false") else rest
     return f"{name}: {value}"
+
+
+def meant(name: str) -> str | None:
+    """Return the option that a name which is none stands for, None where none is near."""
+    plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
+    near = difflib.get_close_matches(plain, [each for each in OPTIONS if each not in REFUSED], n=1, cutoff=0.6)
+    return near[0] if near and name not in OPTIONS else None
 
 
 def _name(name: str, key: Path, version: str, value: str) -> Problem | None:
@@ -123,36 +122,11 @@ def _unknown(name: str, key: Path, line: str) -> Problem:
 
 
 def _value(option: Option, key: Path, value: str, version: str) -> Problem | None:
-    allowed = _allowed(option, value, version)
-    return Problem(key, shown(key, value), allowed) if allowed else None
-
-
-def _allowed(option: Option, value: str, version: str) -> str | None:
-    """Return what the option takes when `value` is not that, else None."""
-    kind = option.kind
-    if "|" in kind or option.name == "logger":
-        choices = kind.split("|")
-        return None if value in choices else "one of " + ", ".join(choices) if len(choices) > 1 else choices[0]
-    if kind == "bool":
-        return None if value in ("true", "false") else "true or false"
-    if kind in LARGEST:
-        low = 0 if kind.startswith("u") else -(2**63)
-        whole = re.fullmatch(r"-?[0-9]{1,20}", value)
-        if whole and low <= int(value) <= LARGEST[kind]:
-            return None
-        return "a whole number" if kind == "int" else f"a whole number from 0 to {LARGEST[kind]}"
-    if kind == "duration":
-        return None if DURATION.fullmatch(value) else "a duration such as 500ms, 10s, 5m or 1h30m"
-    if kind == "urls":
-        fits = all(URL.fullmatch(url) for url in value.split(",")) or (option.name == "cors" and value == "*")
-        return None if fits else "http:// or https:// URLs with ports, separated by commas"
-    if kind == "path":
-        try:
-            directories.normalized(value)
-        except ValueError:
-            return "the absolute path of a file on the host"
-        return None
-    return _gates(value, minor(version)) if kind == "gates" else None
+    if option.kind == "gates":
+        allowed = _gates(value, minor(version))
+        return Problem(key, shown(key, value), allowed, involves=(("version",),)) if allowed else None
+    refused = options_values.refused(newest(option.name), option.kind, value)
+    return Problem(key, shown(key, value), *refused) if refused else None
 
 
 def _gates(value: str, line: str) -> str | None:
@@ -162,56 +136,6 @@ def _gates(value: str, line: str) -> str | None:
         if name not in known or state not in ("true", "false"):
             return f"NAME=true or NAME=false, separated by commas, with names of {', '.join(known)}"
     return None
-
-
-def _together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]) -> list[Problem]:
-    problems = []
-    mode, retention = options.get("auto-compaction-mode"), options.get("auto-compaction-retention", "0")
-    touched = given.keys() & {"auto-compaction-mode", "auto-compaction-retention"}
-    if touched and not wrong & touched:
-        whole = re.fullmatch(r"[0-9]{1,18}", retention)
-        where = (*key, "auto-compaction-retention")
-        if mode == "revision" and not whole:
-            problems.append(Problem(where, shown(where, retention), "a number of store revisions, as the mode says"))
-        elif mode == "periodic" and not whole and not DURATION.fullmatch(retention):
-            problems.append(
-                Problem(where, shown(where, retention), "hours, or a duration such as 30m, as the mode says")
-            )
-    for name in given:
-        option = OPTIONS.get(name)
-        new = option.replacement.partition("=")[0] if option else ""
-        if new and new in options and name not in wrong:
-            problems.append(
-                Problem(
-                    (*key, name), f"this and {new}", "one of the two", "etcd does not start with both.", f"Keep {new}."
-                )
-            )
-    return problems
-
-
-def _timing(options: Mapping[str, str], key: Path) -> list[Problem]:
-    heartbeat, election = int(options["heartbeat-interval"]), int(options["election-timeout"])
-    if heartbeat < 1:
-        where = (*key, "heartbeat-interval")
-        return [Problem(where, f'"{heartbeat}"', "milliseconds, 1 or more", "etcd does not start with less.")]
-    where = (*key, "election-timeout")
-    if election < 5 * heartbeat:
-        return [
-            Problem(
-                where,
-                f'"{election}"',
-                f"at least {5 * heartbeat}, five times the heartbeat-interval of {heartbeat} milliseconds",
-                "A few late heartbeats would cost the leader its office, and etcd does not start with less.",
-                f"Raise it to {10 * heartbeat}, or lower the heartbeat-interval.",
-            )
-        ]
-    if election > LONGEST_ELECTION:
-        return [
-            Problem(
-                where, f'"{election}"', f"at most {LONGEST_ELECTION} milliseconds", "etcd does not start with more."
-            )
-        ]
-    return []
 
 
 def check_node(given: Mapping[str, str], key: Path) -> list[Problem]:

@@ -29,6 +29,10 @@ REFUSED: dict[str, tuple[str, str]] = {
     "peer-client-key-file": (_CERTIFICATES, "Use certificates and ca."),
     "peer-cert-allowed-cn": ("The program sets it where clients and peers share a CA.", "Use ca.shared."),
     "peer-cert-allowed-hostname": ("It excludes the check of common names under a shared CA.", "Use ca.shared."),
+    "client-cert-allowed-hostname": (
+        "It refuses each client whose certificate lacks the name, this program's own on the hosts too.",
+        "Use etcd's users and roles to tell clients apart.",
+    ),
     "client-cert-auth": (_ALWAYS, "Remove it."),
     "peer-client-cert-auth": (_ALWAYS, "Remove it."),
     "auto-tls": (_CERTIFICATES, "Remove it."),

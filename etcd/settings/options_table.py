@@ -169,3 +169,8 @@ GATES = {
     "StopGRPCServiceOnDefrag": "3.6",
     "TxnModeWriteWithSharedBuffer": "3.6",
 }
+
+# Options that etcd's own YAML takes as lists.
+LISTS = frozenset(
+    line.split()[0] for line in TABLE.strip().splitlines() if line.split()[1] in ("list", "urls", "gates")
+)

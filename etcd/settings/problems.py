@@ -25,6 +25,8 @@ class Problem:
     do: str = ""
     # Other settings the judgement rests on: when one of them is wrong itself, this problem is no news.
     involves: tuple[Path, ...] = ()
+    # The setting that a name which nobody knows stands for: what is said of its absence is no news either.
+    meant: Path | None = None
 
     def __str__(self) -> str:
         got = f"got {self.got}; " if self.got else ""
@@ -42,10 +44,10 @@ class SettingsError(Exception):
 
 
 def spelled(key: Sequence[str]) -> str:
-    """Return a key as `pulumi config set --path` takes it: nodes["k8s.1"].address."""
+    """Return a key as `pulumi config set --path` takes it: nodes["k8s.1"].address; it may begin with a namespace."""
     text = ""
     for part in key:
-        if re.fullmatch(r"[A-Za-z0-9_-]+", part):
+        if re.fullmatch(r"[A-Za-z0-9_-]+", part) or (not text and re.fullmatch(r"[^\s:]+:[A-Za-z0-9_.-]+", part)):
             text += f".{part}" if text else part
         elif re.fullmatch(r"\[[0-9]+\]", part):
             text += part
@@ -69,12 +71,19 @@ def shown(key: Path, value: Any, secret_keys: Collection[str] = ()) -> str:
     if isinstance(value, (int, float)):
         return str(value)[:LONGEST_SHOWN]
     text = str(value)
-    if "PRIVATE KEY" in text or "\n" in text.strip():
+    if "PRIVATE KEY" in text:
         return SECRET
+    if "\n" in text.strip():  # a key may have been pasted without its first line
+        return "text of several lines"
     text = re.sub(r"://[^/\s]*@", f"://{SECRET}@", text)
     if len(text) > LONGEST_SHOWN:
         text = text[: LONGEST_SHOWN - 1] + "…"
     return json.dumps(text, ensure_ascii=False)
+
+
+def faulty(problems: Iterable[Problem]) -> list[Path]:
+    """Return the settings that are wrong, or missing because their names are."""
+    return [key for problem in problems for key in (problem.key, problem.meant) if key is not None]
 
 
 def unspoiled(problems: Iterable[Problem], wrong: Collection[Path]) -> list[Problem]:

@@ -51,7 +51,9 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
     for _ in range(10):
         try:
             context = {HOSTS_EXIST: remaining.get("hosts", "ssh") == "ssh"}
-            return Settings.model_validate(remaining, context=context), problems
+            settings = Settings.model_validate(remaining, context=context)
+            meant = {problem.meant for problem in problems}
+            return settings, [each for each in problems if each.got != "nothing" or each.key not in meant]
         except ValidationError as error:
             found = error.errors(include_url=False)
         for detail in found:
@@ -91,7 +93,8 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
         key = key[:-1] or key
     got = shown(key, value, secret_keys)
     if kind in MAPS and isinstance(value, (str, bytes)):
-        got = "text"  # a secret may stand where the map around it belongs
+        # A secret may stand where the map around it belongs. Pulumi gives a key with nothing below it as empty text.
+        got = "text" if value.strip() not in ("", "null") else "nothing"
     context = detail.get("ctx", {})
     if kind == "literal_error":
         return Problem(key, got, str(context["expected"]).replace("'", ""))
@@ -112,7 +115,8 @@ def _unknown(key: Path) -> Problem:
     near = difflib.get_close_matches(key[-1].lower().replace("-", "_"), known, n=1, cutoff=0.6)
     why = "No setting has this name, and a setting nobody reads would change nothing in silence."
     if near:
-        return Problem(key, "", f"{spelled((*key[:-1], near[0]))}, the nearest known setting", why, "Correct the name.")
+        meant = (*key[:-1], near[0])
+        return Problem(key, "", f"{spelled(meant)}, the nearest known setting", why, "Correct the name.", meant=meant)
     return Problem(key, "", ", ".join(known), why, "Take one of these names, or remove it.")
 
 

@@ -256,7 +256,8 @@ def deploy(settings: Mapping[str, Any], cloud: Cloud | None = None) -> Deploymen
 def _deploy(settings: Mapping[str, Any], cloud: Cloud | None) -> Deployment:
     deployment = Deployment(cloud=cloud)
     texts = {
-        f"etcd-cluster:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()
+        key if ":" in key else f"etcd-cluster:{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in settings.items()
     }
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

@@ -106,6 +106,19 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
     assert problem.startswith("client_prot:") and "client_port" in problem
 
 
+def test_a_setting_in_a_misspelled_namespace_is_the_one_problem() -> None:
+    settings = config()
+    settings["etcd-clutser:nodes"] = settings.pop("nodes")
+    with pytest.raises(pulumi.RunError) as caught:
+        deploy(settings)
+    assert str(caught.value).splitlines() == [
+        (
+            "etcd-clutser:nodes: allowed: etcd-cluster:nodes. Nothing reads the namespace etcd-clutser, so the value "
+            "would be ignored. Correct the name."
+        )
+    ]
+
+
 def test_a_stack_without_nodes_is_told_so() -> None:
     settings = config()
     del settings["nodes"]

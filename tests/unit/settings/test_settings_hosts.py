@@ -86,7 +86,10 @@ def test_one_ssh_host_with_a_port_for_each_node_is_allowed() -> None:
 @pytest.mark.parametrize("name", ["A", "a_b", "a=b", "a,b", "-a", "a-", "a" * 64, "", "a b", "ä"])
 def test_a_bad_name_is_refused(name: str) -> None:
     (found,) = problems(nodes={name: {"address": "192.0.2.1"}})
-    assert "It is the member's name and stands in initial-cluster, where = and , separate. Rename the node." in found
+    assert (
+        "It is the member's name, and a part of the names of resources and of its certificates. Rename the node."
+        in found
+    )
 
 
 @pytest.mark.parametrize("name", ["k8s-01", "a", "1", "etcd-1.example.com"])

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from settings_samples import loaded, nodes, problems, warnings
 
-from etcd.settings.options import OPTIONS
+from etcd.settings.options_known import OPTIONS
 from etcd.settings.options_owned import REFUSED, UNIFORM
 from etcd.settings.versions import MINORS
 
 SUMS = {version: {"amd64": "0" * 64} for version in ("3.5.40", "3.6.20", "3.7.0", "3.7.3")}
+REQUIRED = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 RECORDED = Path(__file__).parent / "flags"
 # What etcd's source calls a kind, and what the table may call it; choices and paths are text to etcd.
 KINDS = {"string": {"text", "path"}, "selective": {"text"}, "int64": {"int"}}
@@ -107,14 +108,15 @@ def test_a_value_of_the_wrong_kind_is_refused(name: str, value: str, allowed: st
         ("listen-metrics-urls", "http://127.0.0.1:2381,http://[::1]:2381", "http://127.0.0.1:2381,http://[::1]:2381"),
         ("cors", "*", "*"),
         ("feature-gates", "LeaseCheckpoint=true,InitialCorruptCheck=false", None),
-        ("cipher-suites", "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256"),
+        ("cipher-suites", ["TLS_AES_128_GCM_SHA256", REQUIRED], f"TLS_AES_128_GCM_SHA256,{REQUIRED}"),
+        ("log-outputs", ["stderr"], "stderr"),
     ],
 )
 def test_a_value_of_the_right_kind_becomes_text(name: str, value: Any, text: str | None) -> None:
     assert loaded(etcd={name: value}).etcd[name] == (text or value)
 
 
-@pytest.mark.parametrize("value", ["", "a\nb", None, ["a"]])
+@pytest.mark.parametrize("value", ["", "a\nb", None, [], ["a", ""], ["a,b"], {"a": "b"}])
 def test_a_value_that_no_environment_can_hold_is_refused(value: Any) -> None:
     (found,) = problems(etcd={"log-outputs": value})
     assert "allowed: text of one line, a number, or true or false." in found

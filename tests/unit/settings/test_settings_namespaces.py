@@ -1,0 +1,80 @@
+"""Settings below a namespace that nobody reads, and mistakes that are told once."""
+
+import pytest
+from settings_samples import problems
+
+from etcd.settings.namespaces import misplaced
+
+
+def refused(*keys: str) -> list[str]:
+    found, warned, _ = misplaced("etcd-cluster", keys)
+    assert warned == []
+    return [str(problem) for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("etcd-clutser:etcd", "etcd-cluster:etcd"),
+        ("etcd_cluster:paths", "etcd-cluster:paths"),
+        ("Etcd-Cluster:nodes", "etcd-cluster:nodes"),
+        ("etcd-clusters:protect_cluster", "etcd-cluster:protect_cluster"),
+        ("etcd:version", "etcd-cluster:version"),
+        ("my-cluster:client_port", "etcd-cluster:client_port"),
+        ("etcd-clutser:protect_clustre", "etcd-cluster:protect_cluster"),
+        ("etcd-clutser:whatever", "etcd-cluster:SETTING"),
+    ],
+)
+def test_a_setting_in_another_namespace_is_refused(key: str, meant: str) -> None:
+    namespace = key.partition(":")[0]
+    assert refused(key) == [
+        (
+            f"{key}: allowed: {meant}. Nothing reads the namespace {namespace}, so the value would be ignored. "
+            "Correct the name."
+        )
+    ]
+
+
+@pytest.mark.parametrize("key", ["aws:region", "pulumi:tags", "tls:proxy", "command:version", "etcd-cluster:nodse"])
+def test_what_a_provider_or_the_settings_read_is_left_to_them(key: str) -> None:
+    assert misplaced("etcd-cluster", [key]) == ([], [], {})
+
+
+def test_what_nothing_here_reads_is_warned_of() -> None:
+    found, (warning,), meant = misplaced("etcd-cluster", ["kubernetes:context"])
+    assert (found, meant) == ([], {})
+    assert warning.startswith("kubernetes:context: nothing in this program reads the namespace kubernetes.")
+
+
+def test_a_project_of_another_name_has_its_own_namespace() -> None:
+    (found,), _, meant = misplaced("store", ["store:nodes", "etcd-cluster:paths"])
+    assert str(found).startswith("etcd-cluster:paths: allowed: store:paths.")
+    assert meant == {"etcd-cluster:paths": "paths"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"binary": {"source": "download"}, "version": "3.6.20"},
+        {"shh": {"private_key": "x"}},
+        {"path": {"data_dir": "/var/lib/etcd"}},
+    ],
+)
+def test_a_misspelled_setting_is_one_problem(wrong: dict[str, object]) -> None:
+    (found,) = problems(**wrong)
+    assert "the nearest known setting" in found
+
+
+def test_a_misspelled_address_is_one_problem() -> None:
+    (found,) = problems(nodes={"a": {"adress": "192.0.2.1"}})
+    assert found.startswith("nodes.a.adress: allowed: nodes.a.address, the nearest known setting")
+
+
+@pytest.mark.parametrize("value", ["", "null"])
+def test_a_map_with_nothing_below_it_is_told_so(value: str) -> None:
+    assert problems(etcd=value) == ["etcd: got nothing; allowed: a map."]
+
+
+def test_text_of_several_lines_is_neither_shown_nor_called_a_secret() -> None:
+    (found,) = problems(certificates={"subject": {"organization": "a\nb"}})
+    assert found.startswith("certificates.subject.organization: got text of several lines; allowed: text of one line")
