@@ -10,6 +10,7 @@ from typing import Any
 
 from etcd import notes, pem, query, scripts
 from etcd import wal as wal_file
+from etcd.drop_ins import DropIn
 from etcd.member import Member
 from etcd.pem import Trust
 from etcd.query import Call, Query
@@ -125,6 +126,7 @@ class HostFacts:
     active_unit: str = ""
     loaded_trust: Trust | None = None
     staged_trust: Trust | None = None
+    drop_ins: tuple[DropIn, ...] = ()
     query: Query = Query.NOT_ASKED
     query_words: str = ""
     place: Place | None = None
@@ -254,6 +256,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         active_version=(text("active_version") or "").strip(),
         loaded_trust=_trust(text, "loaded"),
         staged_trust=_trust(text, "staged"),
+        drop_ins=tuple(_drop_in(line) for line in values.get("drop_in", [])),
     )
 
 
@@ -269,6 +272,11 @@ def _offset(host: float, before: float, after: float) -> float:
     if before <= host <= after:
         return 0.0
     return host - after if host > after else host - before
+
+
+def _drop_in(line: str) -> DropIn:
+    text, _, path = line.partition(" ")
+    return DropIn(path, _decoded(text).decode(errors="replace"))
 
 
 def _listener(line: str) -> tuple[int, str]:

@@ -137,6 +137,8 @@ class Preflight(Resource):
             if name in facts:
                 architecture = inputs["architectures"].get(name)
                 problems += preflight.host_problems(member, facts[name], architecture, expected)
+                for warning in preflight.host_warnings(member, facts[name]):
+                    await self._tell_once(urn, str(warning), warning=True)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
 

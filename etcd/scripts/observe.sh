@@ -89,6 +89,15 @@ say revision "$(basename "$(readlink "$next/current" 2>/dev/null || :)")"
 say certificates "$(basename "$(readlink "$here/certificates/current" 2>/dev/null || :)")"
 systemctl show -p LoadState -p ActiveState -p SubState -p MainPID -p NRestarts -p UnitFileState -p FragmentPath \
 	etcd.service 2>/dev/null | sed 's/^/unit./' || :
+# In systemd's order of precedence. It names no drop-ins of a unit that is not there yet, and has not read new ones.
+for kind in etcd.service.d service.d; do
+	for place in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /etc/systemd/system \
+		/run/systemd/system /usr/local/lib/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
+		for file in "$place/$kind"/*.conf; do
+			[ ! -e "$file" ] || say drop_in "$(base64 -w 0 <"$file") $file"
+		done
+	done
+done
 executable='' listens=''
 if [ "$pid" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
 	say running "$running"

@@ -11,4 +11,6 @@ case $verb:$(systemctl show -p ActiveState --value etcd.service) in
 start:active | start:activating) ;;
 *) systemctl show -p InvocationID --value etcd.service ;;
 esac
+# Drop-ins that were removed would stay in force.
+if [ "$(systemctl show -p NeedDaemonReload --value etcd.service)" = yes ]; then systemctl daemon-reload; fi
 systemctl "$verb" --no-block etcd.service

@@ -1,13 +1,15 @@
 """What must be true of a host before anything is changed on it: one test for each finding."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from core_samples import empty, member, stopped
+from core_samples import empty, member, serving, stopped
 
-from etcd import preflight
+from etcd import preflight, render
+from etcd.drop_ins import DropIn
 from etcd.observation import HostFacts, Stamp
 from etcd.preflight import Expectation
 
@@ -107,6 +109,102 @@ def test_binaries_of_others_are_refused() -> None:
     assert problems(empty(foreign_links=("/usr/local/bin/etcd",))) == [
         "a: /usr/local/bin/etcd exists and is not this program's. Remove it, or choose another `paths.bin_dir`."
     ]
+
+
+DROP_IN = "/etc/systemd/system/etcd.service.d/10-old.conf"
+
+
+def sets(text: str, path: str = DROP_IN) -> HostFacts:
+    return empty(drop_ins=(DropIn(path, text),))
+
+
+@pytest.mark.parametrize(
+    ("text", "directives"),
+    [
+        ("[Service]\nEnvironment=ETCD_CONFIG_FILE=/etc/etcd.yml\n", "Environment= (ETCD_CONFIG_FILE)"),
+        ('[Service]\nEnvironment="A=secret word" ETCDCTL_X=y GOGC=50\n', "Environment= (A, ETCDCTL_X)"),
+        ("[Service]\nEnvironmentFile=/etc/default/etcd\n", "EnvironmentFile="),
+        ("[Service]\nExecStart=\nExecStart=/usr/bin/etcd --name x\nNice=5\n", "ExecStart="),
+        ("[Service]\nUser=root\nUnsetEnvironment=\n", "User=, UnsetEnvironment="),
+        ("[Service]\n# a comment\nExecStart=/usr/bin/etcd \\\n  # another\n  --name x\n", "ExecStart="),
+        ("[Service]\nPassEnvironment=HTTPS_PROXY\n", "PassEnvironment="),
+        ("[Service]\nSystemCallFilter=@system-service\nIPAddressDeny=any\n", "SystemCallFilter=, IPAddressDeny="),
+        ("[Unit]\nBindsTo=docker.service\n", "BindsTo="),
+    ],
+)
+def test_a_drop_in_that_changes_how_etcd_runs_is_refused(text: str, directives: str) -> None:
+    [problem] = problems(sets(text))
+    assert problem == (
+        f"a: {DROP_IN} sets {directives} for etcd.service, which would change how the member runs or what it reads. "
+        "Remove these lines or the file there, then run `systemctl daemon-reload`; etcd's options belong below `etcd` "
+        "in the settings."
+    )
+    assert "secret" not in problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Service]\nNice=-5\nIOSchedulingClass=realtime\nCPUWeight=200\nMemoryMax=4G\nOOMScoreAdjust=-900\n",
+        "[Service]\nLimitNOFILE=infinity\nLimitMEMLOCK=infinity\nSlice=etcd.slice\n",
+        "[Service]\nTimeoutStopFailureMode=abort\n",
+        '[Service]\nEnvironment=GOMEMLIMIT=3GiB "GOGC=50"\nEnvironment=TZ=UTC\n',
+        "[Service]\nEnvironment=HTTPS_PROXY=http://proxy:3128 no_proxy=localhost\n",
+        "[Unit]\nAfter=ntpd.service\nWants=ntpd.service\n[Install]\nWantedBy=x.target\n[X-Ours]\nA=b\n",
+        "",
+        "# nothing\n; at all\n",
+    ],
+)
+def test_a_drop_in_that_only_changes_how_much_etcd_gets_is_fit(text: str) -> None:
+    assert problems(sets(text)) == []
+
+
+def test_a_drop_in_for_all_services_counts_too() -> None:
+    [problem] = problems(sets("[Service]\nDynamicUser=yes\n", "/run/systemd/system/service.d/all.conf"))
+    assert problem.startswith("a: /run/systemd/system/service.d/all.conf sets DynamicUser= for etcd.service")
+
+
+def test_a_drop_in_that_another_hides_is_not_in_force() -> None:
+    hidden = DropIn("/usr/lib/systemd/system/service.d/10-old.conf", "[Service]\nUser=root\n")
+    assert problems(empty(drop_ins=(DropIn(DROP_IN, ""), hidden))) == []
+    assert len(problems(empty(drop_ins=(hidden, DropIn(DROP_IN, ""))))) == 1
+
+
+@pytest.mark.parametrize("unit", [{"LoadState": "masked"}, {"UnitFileState": "masked"}])
+def test_a_masked_unit_is_refused(unit: dict[str, str]) -> None:
+    assert problems(stopped("a", unit=unit, fetch_tool="curl"), owner="owner") == [
+        (
+            "a: etcd.service is masked, so it cannot start. "
+            "Run `systemctl unmask etcd.service` there, or find out who masked it."
+        )
+    ]
+
+
+def test_a_unit_that_comes_before_ours_is_refused() -> None:
+    fragment = "/run/systemd/transient/etcd.service"
+    assert problems(stopped("a", unit={"FragmentPath": fragment}, fetch_tool="curl"), owner="owner") == [
+        f"a: systemd reads {fragment} in place of /etc/systemd/system/etcd.service. Remove {fragment} there."
+    ]
+
+
+def test_a_drop_in_only_warns_while_its_member_runs_as_wanted() -> None:
+    found = (DropIn(DROP_IN, "[Service]\nUser=root\n"),)
+    seen = serving("a", fetch_tool="curl", drop_ins=found)
+    assert problems(seen, owner="owner") == []
+    [warning] = preflight.host_warnings(member(), seen)
+    assert warning.what.endswith("which would change how the member runs or what it reads; its next start is refused")
+    wanted = member(options={"heartbeat-interval": "300"})
+    due = replace(
+        seen,
+        active_environment=render.environment_text(render.environment(member())),
+        active_unit=render.unit(member()),
+    )
+    assert preflight.host_warnings(wanted, due) == []
+    held = Expectation("owner", SUMS, "download", 60)
+    assert [each.what.partition(" ")[0] for each in preflight.host_problems(wanted, due, None, held)] == [DROP_IN]
+    assert len(problems(stopped("a", drop_ins=found, fetch_tool="curl"), owner="owner")) == 1, (
+        "a start would take it up"
+    )
 
 
 @pytest.mark.parametrize(("offset", "words"), [(61.0, "61 s ahead of"), (-3600.4, "3600 s behind")])

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etcd import render, scripts
+from etcd.drop_ins import DropIn
 from etcd.observation import parse
 from etcd.planning import Attempt
 
@@ -522,6 +523,26 @@ def test_a_unit_that_waits_for_its_automatic_restart_is_restarted_at_once(host: 
     host.answer("auto-restart")
     host.out(scripts.script("start"), str(config), "start")
     assert host.called[-1] == "restart --no-block etcd.service", "a start would count as one more failed attempt"
+
+
+def test_a_start_takes_up_that_a_drop_in_is_gone(host: Namespace, config: Path) -> None:
+    host.answer("yes")
+    host.out(scripts.script("start"), str(config), "restart")
+    assert host.called[-2:] == ["daemon-reload", "restart --no-block etcd.service"]
+
+
+def test_a_look_finds_drop_ins_of_a_unit_that_is_not_there_yet(host: Namespace, tmp_path: Path) -> None:
+    own, all_services = "/etc/systemd/system/etcd.service.d", "/run/systemd/system/service.d"
+    host.out(f"mkdir -p {own} {all_services}; printf '[Service]\\nNice=5\\n' >{all_services}/b.conf")
+    host.out(f"ln -s /dev/null {own}/z.conf; printf '[Service]\\nEnvironment=A=b\\n' >'{own}/a b.conf'")
+    arguments = [str(tmp_path / name) for name in ("etc", "data", "data/member/wal", "opt", "bin")]
+    out = host.out(scripts.script("observe"), *arguments, "2379", "2380", "3.6.16", "facts", "", "")
+    ours = [each for each in parse(out, 0, 0).drop_ins if "/usr/lib/" not in each.path and "/lib/" not in each.path]
+    assert ours == [
+        DropIn(f"{own}/a b.conf", "[Service]\nEnvironment=A=b\n"),
+        DropIn(f"{own}/z.conf", ""),
+        DropIn(f"{all_services}/b.conf", "[Service]\nNice=5\n"),
+    ]
 
 
 # activation
