@@ -159,6 +159,7 @@ class Cluster(pulumi.ComponentResource):
             authorities=self._described_authorities(),
             replaces=self._replaces,
             restored_cluster_id=settings.restored_cluster_id,
+            trial_start=settings.trial_start,
             architectures={node: each.architecture for node, each in settings.nodes.items()},
             checksums={
                 architecture: settings.checksum(settings.version, architecture) or "" for architecture in _ARCHITECTURES
@@ -189,6 +190,7 @@ class Cluster(pulumi.ComponentResource):
             deadlines=inputs.deadlines(settings),
             snapshots=settings.snapshots.model_dump(),
             token=settings.initial_cluster_token,
+            trial_seconds=inputs.trial_seconds(settings),
             abandon_unreachable=settings.abandon_unreachable,
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=list(self.nodes.values()), protect=settings.protect_cluster

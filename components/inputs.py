@@ -86,5 +86,10 @@ def _member(settings: Settings, node: str, address: str, more_options: dict[str,
 
 
 def deadlines(settings: Settings) -> dict[str, int]:
-    """Return all deadlines, in seconds."""
-    return settings.deadlines.model_dump()
+    """Return all deadlines, in seconds, but for that of the trial start, see `trial_seconds`."""
+    return settings.deadlines.model_dump(exclude={"trial_start"})
+
+
+def trial_seconds(settings: Settings) -> int:
+    """Return how long a trial start may take, in seconds; 0 stands for none."""
+    return settings.deadlines.trial_start if settings.trial_start else 0

@@ -29,6 +29,7 @@ class Preflight(pulumi.CustomResource):
         stack: str,
         command_seconds: int,
         clock_seconds: int,
+        trial_start: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         properties = {
@@ -43,6 +44,7 @@ class Preflight(pulumi.CustomResource):
             "stack": stack,
             "command_seconds": command_seconds,
             "clock_seconds": clock_seconds,
+            "trial_start": trial_start,
             "owner": None,
         }
         super().__init__("etcd:index:Preflight", name, properties, opts)

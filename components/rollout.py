@@ -29,6 +29,7 @@ class Rollout(pulumi.CustomResource):
         deadlines: Mapping[str, int],
         snapshots: Mapping[str, Any],
         token: str | None,
+        trial_seconds: int,
         abandon_unreachable: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -42,6 +43,7 @@ class Rollout(pulumi.CustomResource):
             "deadlines": deadlines,
             "snapshots": snapshots,
             "token": token,
+            "trial_seconds": trial_seconds,
             "abandon_unreachable": abandon_unreachable,
             "cluster_id": None,
             "member_ids": None,

@@ -113,7 +113,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
     async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command, run.say) as hold:
-        hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token)
+        hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token, warn_user=run.warn)
         try:
             return await _steps(run, hands, valid_from)
         except Cancelled:

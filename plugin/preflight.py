@@ -37,9 +37,9 @@ class Preflight(Resource):
 
     Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
     `authorities` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums` (by architecture),
-    `source`, `stack`, `command_seconds`, `clock_seconds`. The check adds `owner`, the random id of the cluster in this
-    stack, `cluster_id` once there is one, `born`, the nodes that have had a member, and to `connections` the host keys
-    that were trusted at first use.
+    `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one). The check adds
+    `owner`, the random id of the cluster in this stack, `cluster_id` once there is one, `born`, the nodes that have had
+    a member, and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -73,8 +73,11 @@ class Preflight(Resource):
         return inputs, ()
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
-        """Learning the cluster's id, or who has come to life, is no change; it is saved with the unchanged resource."""
-        return [key for key in await super().diff(state, inputs) if key not in ("cluster_id", "born")]
+        """Learning the cluster's id, or who has come to life, is no change; it is saved with the unchanged resource.
+
+        Nor is whether a later change begins with a trial start.
+        """
+        return [key for key in await super().diff(state, inputs) if key not in ("cluster_id", "born", "trial_start")]
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Look once more, now that every address is known."""
@@ -150,6 +153,7 @@ class Preflight(Resource):
                 inputs["replaces"],
                 frozenset(inputs["born"]),
                 inputs["cluster_id"] or None,
+                bool(inputs.get("trial_start")),
             )
             await self._plan(urn, target, connections, {**facts, **down}, inputs["command_seconds"])
 
@@ -202,6 +206,7 @@ class Preflight(Resource):
         replaces: Mapping[str, str],
         known: frozenset[str],
         cluster_id: str | None,
+        trial_start: bool,
     ) -> Target:
         """Return the target as far as it is known before anything is staged: which members must restart."""
         targets = {}
@@ -209,7 +214,7 @@ class Preflight(Resource):
             seen = facts.get(name, HostFacts())
             revision = _PENDING if changes(member, seen) else seen.running_revision or seen.active_revision
             targets[name] = TargetMember(member, revision, seen.active_certificates, replaces.get(name))
-        return Target(targets, cluster_id, leaving, known)
+        return Target(targets, cluster_id, leaving, known, trial_start)
 
     async def _plan(
         self, urn: str, target: Target, connections: Mapping[str, Any], observed: planning.Observed, seconds: int

@@ -37,7 +37,13 @@ def _target(inputs: Mapping[str, Any], state: Mapping[str, Any]) -> Target:
     }
     before = state.get("members", {})
     leaving = {name: Member.from_inputs(member) for name, member in before.items() if name not in members}
-    return Target(members, inputs.get("restored_cluster_id") or state.get("cluster_id"), leaving, frozenset(before))
+    return Target(
+        members,
+        inputs.get("restored_cluster_id") or state.get("cluster_id"),
+        leaving,
+        frozenset(before),
+        bool(inputs.get("trial_seconds")),
+    )
 
 
 def _snapshots(inputs: Mapping[str, Any]) -> Snapshots | None:
@@ -45,6 +51,11 @@ def _snapshots(inputs: Mapping[str, Any]) -> Snapshots | None:
     if not given["before_upgrade"]:
         return None
     return Snapshots(given["dir"], given["keep"], given["reserve_megabytes"])
+
+
+def _deadlines(inputs: Mapping[str, Any]) -> dict[str, int]:
+    given = {**inputs["deadlines"], "trial_start": inputs.get("trial_seconds") or 0}
+    return {field.name: int(given[field.name]) for field in fields(Deadlines)}
 
 
 def _wanted(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +70,8 @@ class Rollout(Resource):
 
     Inputs: `connections` and `members` by node name (a member with its `revision` and `certificates`), `host_ids`,
     `replaces` (ids of dead members whose place an empty one may take), `valid_from` (when the newest certificate
-    becomes valid), `deadlines`, `snapshots`, `token`, `restored_cluster_id` (the id that counts in place of the one
+    becomes valid), `deadlines`, `trial_seconds` (the deadline of a trial start, 0 for none), `snapshots`, `token`,
+    `restored_cluster_id` (the id that counts in place of the one
     in the state, after a restore by hand), `abandon_unreachable`.
     Outputs besides: `cluster_id`, `member_ids`, `steps` (how many were ever taken) and `running`, what each member
     uses. Ids are hexadecimal strings: a number in Pulumi is a double and cannot hold them.
@@ -76,7 +88,7 @@ class Rollout(Resource):
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
         """Also act when a member does not use what is staged for it."""
-        changed = [key for key in await super().diff(state, inputs) if key != "valid_from"]
+        changed = [key for key in await super().diff(state, inputs) if key not in ("valid_from", "trial_seconds")]
         if not changed and state.get("running") != _wanted(inputs):
             changed = ["running"]
         return changed
@@ -193,7 +205,7 @@ class Rollout(Resource):
         run = Run(
             pool=self.context.pool,
             addresses={name: Address.from_inputs(each) for name, each in connections.items()},
-            deadlines=Deadlines(**{field.name: inputs["deadlines"][field.name] for field in fields(Deadlines)}),
+            deadlines=Deadlines(**_deadlines(inputs)),
             snapshots=_snapshots(inputs),
             say=say,
             warn=warn,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from etcd import planning
 from etcd.errors import ClusterError
-from etcd.execution import birth, members, restart, versions
+from etcd.execution import birth, members, restart, trial, versions
 from etcd.execution.hands import Deadlines, Hands, Snapshots
 from etcd.observation import HostFacts
 
@@ -26,6 +26,8 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await birth.switch_certificates(hands, step)
         case planning.RecordBirth():
             await birth.record_birth(hands, step.names)
+        case planning.TrialStart():
+            await trial.trial_start(hands, step)
         case planning.Restart():
             await restart.restart(hands, step)
         case planning.Reinstall():

@@ -39,6 +39,7 @@ class Deadlines:
     catch_up: int
     shutdown: int
     clock_wait: int
+    trial_start: int = 30
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,11 @@ class Hands:
     say: Callable[[str], Awaitable[None]]
     token: str | None
     facts: Mapping[str, HostFacts] = field(default_factory=dict)
+    warn_user: Callable[[str], Awaitable[None]] | None = None
+
+    async def warn(self, message: str) -> None:
+        """Warn the user."""
+        await (self.warn_user or self.say)(message)
 
     def member(self, name: str) -> Member:
         """Return the member of a wanted or a leaving node."""
@@ -132,14 +138,14 @@ class Hands:
         status = self.facts[name].status
         return status is not None and status.member_id == status.leader_id
 
-    async def guarded(self, name: str, script: str, *arguments: str, stdin: str = "", seconds: int = 0) -> str:
+    async def guarded(self, name: str, script: str, *arguments: str, stdin: str | bytes = "", seconds: int = 0) -> str:
         """Run a changing script on a node, if the lease is still held; return what it prints."""
         self.lease.check()
         result = await self.sessions[name].run(
             scripts.guarded(script),
             self.lease.holder,
             *arguments,
-            stdin=stdin.encode(),
+            stdin=stdin.encode() if isinstance(stdin, str) else stdin,
             seconds=(seconds or self.deadlines.command) + _GUARD_SECONDS,
         )
         return result.stdout

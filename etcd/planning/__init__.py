@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning import membership, rolling, versions
+from etcd.planning import membership, rolling, trial, versions
 from etcd.planning.birth import plan_silent, refuse_copies, refuse_foreign_data
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
@@ -27,6 +27,7 @@ from etcd.planning.steps import (
     StartNew,
     Step,
     SwitchCertificates,
+    TrialStart,
     UpdatePeerUrl,
 )
 from etcd.planning.strangers import without_strangers
@@ -66,6 +67,7 @@ __all__ = [
     "SwitchCertificates",
     "Target",
     "TargetMember",
+    "TrialStart",
     "UpdatePeerUrl",
     "born_cluster",
     "born_text",
@@ -103,7 +105,8 @@ def plan(
     if not now.serving:
         refuse_copies(facts, alive)
         leaving = {name: seen for name, seen in facts.items() if name not in target.members}
-        return plan_silent(staying, leaving, {name: down[name] for name in down if name in target.members}, target)
+        away = {name: down[name] for name in down if name in target.members}
+        return trial.before(plan_silent(staying, leaving, away, target), now)
     return _plan_serving(now)
 
 
@@ -130,4 +133,4 @@ def _plan_serving(now: Situation) -> Plan:
             if not steps:
                 raise
             break
-    return Plan(tuple(steps), tuple(str(problem) for problem in now.down.values()))
+    return trial.before(Plan(tuple(steps), tuple(str(problem) for problem in now.down.values())), now)

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class TrialStart:
+    """Start once, apart from the cluster, what is staged for members and has never served on their hosts."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"try on {', '.join(self.names)} what is staged, apart from the cluster"
+
+
+@dataclass(frozen=True)
 class StartNew:
     """Start all members of a cluster that was never born; with `attempt`, the one that is under way already."""
 
@@ -195,7 +205,8 @@ class CancelDowngrade:
 
 
 Step = (
-    StartNew
+    TrialStart
+    | StartNew
     | StartExisting
     | SwitchCertificates
     | RecordBirth

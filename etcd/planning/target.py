@@ -28,13 +28,15 @@ class Target:
     """The cluster as it is wanted.
 
     `cluster_id` and `known` (member names) are what the stack's state remembers, if anything. `leaving` are the
-    nodes that the state knows and the settings no longer have.
+    nodes that the state knows and the settings no longer have. With `trial_start`, what never served on a host is tried
+    there before a member uses it.
     """
 
     members: Mapping[str, TargetMember]
     cluster_id: str | None = None
     leaving: Mapping[str, Member] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
+    trial_start: bool = False
 
     @property
     def initial_cluster(self) -> str:

@@ -12,16 +12,7 @@ if [ ! -f "$version_dir/SHA256SUMS" ] || [ ! -x "$version_dir/etcd" ]; then
 	echo "the binaries in $version_dir are missing" >&2
 	exit 1
 fi
-for directory in "$data" ${wal:+"$wal"}; do
-	if [ ! -d "$directory" ]; then
-		make_directory "$directory"
-		chown "$user:$group" "$directory"
-		chmod 700 "$directory"
-	elif [ -z "$(ls -A "$directory" | grep -v '^lost+found$' || :)" ]; then
-		chown "$user:$group" "$directory"
-		chmod 700 "$directory"
-	fi
-done
+for directory in "$data" ${wal:+"$wal"}; do take_directory "$directory" "$user" "$group"; done
 make_directory "$bin"
 for name in etcdutl etcdctl etcd; do link "$version_dir/$name" "$bin/$name"; done
 if [ ! -d "$config/certificates/$certificates" ] && [ -d "$former/certificates/$certificates" ]; then

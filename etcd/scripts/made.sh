@@ -7,6 +7,15 @@ make_directory() { # PATH: root's, 0755, with its missing parents
 	[ ! -d "$config" ] || remember directory "$1"
 	mkdir -m 755 "$1"
 }
+take_directory() { # PATH USER GROUP: makes it for an account; one that is empty becomes the account's, all else stays
+	if [ ! -d "$1" ]; then
+		make_directory "$1"
+	elif [ -n "$(ls -A "$1" | grep -v '^lost+found$' || :)" ]; then
+		return 0
+	fi
+	chown "$2:$3" "$1"
+	chmod 700 "$1"
+}
 write_file() { # PATH MODE: standard input becomes the file, whole or not at all
 	cat >"$1.new"
 	chmod "$2" "$1.new"

@@ -249,6 +249,7 @@ class Deadlines(Part):
         default=60,
         description="Waiting for a host's clock to reach the beginning of a certificate's validity.",
     )
+    trial_start: Seconds = Field(default=30, description="A trial start on a host, until etcd is ready there.")
 
 
 class Settings(Part):
@@ -284,6 +285,10 @@ class Settings(Part):
         description="Client certificates, by name; default one, `admin`.",
     )
     deadlines: Deadlines = Field(default_factory=Deadlines, description="After how long something counts as failed.")
+    trial_start: Flag = Field(
+        default=True,
+        description="Start what is new once on each host, apart from the cluster, before a member uses it.",
+    )
     snapshots: Snapshots = Field(default_factory=Snapshots, description="Snapshots before an upgrade.")
     protect_cluster: Flag = Field(
         default=True, description="Refuse `destroy`, and a removal that would leave no quorum."

@@ -140,6 +140,7 @@ class Wish:
     cluster_id: str | None = CLUSTER
     versions: tuple[tuple[str, str], ...] = (("r0", "3.6.16"), ("v0", "3.6.14"), (WANTED, "3.6.16"))
     refused: bool = False
+    trial: bool = False
 
     @cached_property
     def target(self) -> Target:
@@ -150,7 +151,7 @@ class Wish:
             for name, place in self.places.items()
         }
         leaving = {name: member(name, place, self.version(WANTED)) for name, place in self.leaving.items()}
-        return Target(members, self.cluster_id, leaving, self.known)
+        return Target(members, self.cluster_id, leaving, self.known, self.trial)
 
     @cached_property
     def nodes(self) -> dict[str, str]:
@@ -319,6 +320,42 @@ def _refuse_trespass(before: World, after: World, step: Step) -> None:
     running = [host.data for host in after.hosts if host.runs and host.powered]
     if len(running) != len(set(running)):
         raise Harm(f"{step}: two processes with the id of one member")
+
+
+def _trial(world: World, step: planning.TrialStart, wish: Wish) -> Done:
+    hosts = [world.host(wish.places[name]) for name in step.names]
+    if not all(host.powered and host.reachable for host in hosts):
+        raise Harm(f"{step}: a host is down")
+    if idle := [h.place for h in map(world.host, wish.places.values()) if _could_serve(world, h)]:
+        raise Harm(f"{step}: {idle} are stopped and wait for it")
+    # Nothing changes, whether it passes or not.
+    return Done([world], "a trial start failed" if wish.refused else "")
+
+
+def _could_serve(world: World, host: Host) -> bool:
+    """Return whether a member is stopped and could start on its data."""
+    has_own = (entry := world.entry_at(host.place)) is not None and entry.id == host.data
+    return world.born and has_own and host.powered and host.reachable and not host.runs
+
+
+def untried(world: World, step: Step, wish: Wish) -> set[str]:
+    """Return the nodes that a step leads to start with what their hosts have not seen serve."""
+    match step:
+        case planning.StartNew():
+            names = set(step.names)
+        case planning.Restart() | planning.StartJoin() | planning.AddLearner():
+            names = {step.name}
+        case planning.SwitchCertificates():
+            return set(step.names) - _silent(world, wish) if seen_serving(world, wish) else set()
+        case _:
+            names = set()
+    return {name for name in names if WANTED not in ((host := world.host(wish.places[name])).runs, host.served)}
+
+
+def _silent(world: World, wish: Wish) -> set[str]:
+    voters = {entry.id for entry in world.voters}
+    hosts = {name: world.host(place) for name, place in wish.places.items()}
+    return {name for name, host in hosts.items() if host.data not in voters or not world.runner(host.data)}
 
 
 def _needs_quorum(world: World, step: Step) -> None:
@@ -672,6 +709,7 @@ def _cancel(world: World, step: planning.CancelDowngrade, wish: Wish) -> Done:
 
 
 _ACTIONS: dict[type, Callable[..., Done]] = {
+    planning.TrialStart: _trial,
     planning.StartNew: _start_new,
     planning.StartExisting: _start_existing,
     planning.SwitchCertificates: _switch,

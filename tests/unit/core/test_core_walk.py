@@ -16,7 +16,7 @@ from simulation import Harm, Host, Wish, World
 from walking import LEARNERS, NAMES, VOTERS, Walk, clusters, walk, walk_all
 
 from etcd import planning
-from etcd.planning import birth, membership, replacement, rolling, situation, versions
+from etcd.planning import birth, membership, replacement, rolling, situation, trial, versions
 
 CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
@@ -106,6 +106,20 @@ def test_a_birth_that_was_interrupted_anywhere_is_finished(names: str, capsys: p
     assert seen.ends["as wanted"]
 
 
+@pytest.mark.parametrize("names", ["a", "abc"])
+def test_a_birth_with_trial_starts_that_was_interrupted_anywhere_is_finished(names: str) -> None:
+    seen = Walk()
+    walk(unborn(names), Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None, trial=True), seen)
+    assert seen.ends["as wanted"]
+
+
+def test_no_small_cluster_starts_anything_that_was_not_tried(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = walk_all([*clusters(1, 1), *clusters(3, 1)], alarms=False, trial=True)
+    walk_all(["SSS", "SSST", "HSt"], alarms=False, versions=("3.5.33", "3.7.3"), seen=seen, trial=True)
+    report(seen, capsys)
+    assert seen.ends["as wanted"] > 100 and seen.ends["a trial start failed"]
+
+
 # anything
 
 
@@ -188,10 +202,19 @@ MUTANTS: dict[str, Mutant] = {
 }  # fmt: skip
 
 
+TRIAL_MUTANTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "a restart without a trial": ("case Restart() | StartJoin()", "case StartJoin()", ("HSS",)),
+    "a join without a trial": ("StartJoin() | AddLearner()", "Retire()", ("HHH",)),
+    "certificates without a trial": ("if name in now.serving)", "if False)", ("HHC",)),
+    "a trial again and again": ("for name in _begins(step, now)} - tried", "for name in _begins(step, now)}", ("HSS",)),
+    "the stopped wait": ("_REPAIRS = (StartExisting, ", "_REPAIRS = (", ("HHHST",)),
+}
+
+
 @pytest.fixture
 def mutated() -> Iterator[Any]:
     """Change the text of a planning module until the test ends."""
-    modules = (planning, birth, membership, replacement, rolling, situation, versions)
+    modules = (planning, birth, membership, replacement, rolling, situation, trial, versions)
     before = {module: dict(vars(module)) for module in modules}
 
     def change(module: ModuleType, old: str, new: str) -> None:
@@ -217,6 +240,14 @@ def test_the_walk_notices_when_a_rule_is_gone(rule: str, mutated: Any) -> None:
     mutated(module, old, new)
     with pytest.raises(Harm):
         walk_all(mixes, versions=("3.5.33", "3.7.3"))
+
+
+@pytest.mark.parametrize("rule", TRIAL_MUTANTS)
+def test_the_walk_notices_when_a_rule_of_the_trial_start_is_gone(rule: str, mutated: Any) -> None:
+    old, new, mixes = TRIAL_MUTANTS[rule]
+    mutated(trial, old, new)
+    with pytest.raises(Harm):
+        walk_all(mixes, alarms=False, trial=True)
 
 
 @pytest.mark.parametrize("mix", sorted({mix for _, _, _, mixes in MUTANTS.values() for mix in mixes}))

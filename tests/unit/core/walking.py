@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
 
-from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take
+from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take, untried
 
 from etcd import planning
 from etcd.errors import Problem
-from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, quorum
+from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
 from etcd.planning.versions import minor, text
 
 State = tuple[World, frozenset[Step]]
@@ -176,6 +176,7 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
     step = plan.steps[0]
     if isinstance(step, Restart):
         refuse_hasty(world, step, done, wish)
+    refuse_untried(world, step, done, wish)
     result = take(world, step, wish)
     previous = world
     for after in result.worlds:
@@ -185,7 +186,7 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
     if result.failed:
         seen.end(re.sub(r"^\w+ stays", "a member stays", result.failed))
         return None
-    kept = done | {step} if isinstance(step, SaveSnapshot | CheckV2Store) else done
+    kept = done | {step} if isinstance(step, SaveSnapshot | CheckV2Store | TrialStart) else done
     following = (result.worlds[-1], kept)
     waiting.append(following)
     return following
@@ -210,6 +211,15 @@ def refuse_hasty(world: World, step: Restart, done: frozenset[Step], wish: Wish)
         raise Harm(f"{step}: v2 data was not looked for")
     if world.alarm:
         raise Harm(f"{step}: another version with an alarm")
+
+
+def refuse_untried(world: World, step: Step, done: frozenset[Step], wish: Wish) -> None:
+    """Nothing starts with what no trial start has shown to work on its host."""
+    if not wish.trial:
+        return
+    tried = {name for each in done if isinstance(each, TrialStart) for name in each.names}
+    if left := untried(world, step, wish) - tried:
+        raise Harm(f"{step}: {sorted(left)} were not tried")
 
 
 def refuse_undesired(world: World, wish: Wish) -> None:
@@ -376,10 +386,11 @@ def walk_all(
     versions: tuple[str, ...] = ("3.6.14",),
     seen: Walk | None = None,
     only: int | None = None,
+    trial: bool = False,
 ) -> Walk:
     """Walk from every mix, with every wish, leader and alarm; worlds with the same wish share what was seen.
 
-    With `only`, one of them is walked, chosen by that number.
+    With `only`, one of them is walked, chosen by that number; with `trial`, trial starts come first.
     """
     seen = seen or Walk()
     tasks: dict[tuple[object, ...], tuple[Wish, list[World]]] = {}
@@ -405,7 +416,7 @@ def walk_all(
                         if key not in tasks:
                             table = (("r0", "3.6.16"), ("v0", old), (WANTED, "3.6.16"))
                             known = frozenset(NAMES[: len(kinds)])
-                            wish = Wish(want, leaving, known, confirmed, versions=table, refused=refused)
+                            wish = Wish(want, leaving, known, confirmed, versions=table, refused=refused, trial=trial)
                             tasks[key] = (wish, [])
                         wish, starts = tasks[key]
                         extra = () if all(host.place != "31" for host in world.hosts) else None

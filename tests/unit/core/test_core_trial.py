@@ -1,0 +1,266 @@
+"""Trial starts: when they are due, what is tried, and what is said of one that failed."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core_samples import LAYOUT, attempt, empty, member, serving, silent, stopped, target
+from environment_file import read
+from host_namespace import Namespace, host_namespace
+
+from etcd import planning, render, scripts, trial
+from etcd.errors import ClusterError
+from etcd.execution import Deadlines, Hands, execute
+from etcd.execution.trial import words
+from etcd.lease import Lease, now
+from etcd.observation import HostFacts
+from etcd.planning import AddLearner, Restart, StartExisting, StartNew, SwitchCertificates, Target, TrialStart, plan
+from etcd.ssh import Result
+
+TRYING = replace(target(), trial_start=True)
+
+
+def steps(observed: Mapping[str, HostFacts], wanted: Target = TRYING, *done: planning.Step) -> list[planning.Step]:
+    return list(plan(observed, wanted, done=frozenset(done)).steps)
+
+
+def on(revision: str, **more: Any) -> dict[str, HostFacts]:
+    return {name: serving(name, running_revision=revision, **more) for name in "abc"}
+
+
+# when
+
+
+def test_all_hosts_try_what_is_new_before_the_first_restart_and_once_in_a_run() -> None:
+    first = TrialStart(("a", "b", "c"))
+    assert steps(on("r0"))[0] == first
+    assert steps(on("r0"))[1:] == [Restart("b", False), Restart("c", False), Restart("a", True)]
+    assert steps(on("r0"), TRYING, first)[0] == Restart("b", False)
+    assert str(first) == "try on a, b, c what is staged, apart from the cluster"
+
+
+def test_a_new_cluster_is_tried_before_it_is_announced() -> None:
+    hosts = {name: empty() for name in "abc"}
+    assert steps(hosts) == [TrialStart(("a", "b", "c")), StartNew(("a", "b", "c"), None)]
+    announced = {name: empty(attempt=attempt()) for name in "abc"}
+    assert steps(announced) == [TrialStart(("a", "b", "c")), StartNew(("a", "b", "c"), "t1")]
+
+
+def test_a_node_that_joins_is_tried_before_it_is_listed() -> None:
+    wanted = replace(target("abcd"), trial_start=True)
+    assert steps({**on("r1"), "d": empty()}, wanted)[:2] == [TrialStart(("d",)), AddLearner("d")]
+
+
+def test_nothing_is_tried_that_served_or_where_it_is_switched_off() -> None:
+    assert steps(on("r1")) == []
+    assert steps(on("r0", served_revision="r1"))[0] == Restart("b", False)
+    assert steps(on("r0"), target())[0] == Restart("b", False)
+
+
+def test_certificates_are_tried_before_members_that_serve_use_them() -> None:
+    assert steps(on("r1", active_certificates="c0")) == [
+        TrialStart(("a", "b", "c")),
+        SwitchCertificates(("a", "b", "c")),
+    ]
+
+
+def test_no_trial_holds_up_what_is_stopped_or_silent() -> None:
+    down = {name: stopped(name, active_revision="r0") for name in "abc"}
+    assert steps(down) == [StartExisting(("a", "b", "c"))]
+    assert steps({**on("r1"), "c": stopped("c", active_revision="r0")})[0] == StartExisting(("c",))
+    ended = {name: silent(name, active_certificates="c0") for name in "abc"}
+    assert not any(isinstance(step, TrialStart) for step in steps(ended))
+
+
+# what
+
+
+def test_the_trial_runs_in_the_unit_of_the_member() -> None:
+    changed = member(layout=replace(LAYOUT, wal_dir="/wal", data_dir="/srv/etcd"), user="db")
+    own, tried = render.unit(changed).splitlines(), trial.unit(changed, "r1", 30).splitlines()
+    sandbox = [line for line in own if line.startswith(("User=", "Group=", "Protect", "Private", "Limit", "Restrict"))]
+    assert len(sandbox) > 10 and all(line in tried for line in sandbox)
+    assert "ReadWritePaths=/srv/etcd /wal" in tried
+    assert "ExecStart=/opt/etcd/v3.6.16/etcd" in tried
+    assert [line for line in tried if "/etc/etcd/etcd.env" in line or "bootstrap.env" in line] == []
+    assert "Restart=no" in tried and "TimeoutStartSec=30" in tried
+    assert not [line for line in tried if line.startswith(("Restart=on", "Wants=", "[Install]", "WantedBy="))]
+
+
+def test_the_trial_has_every_option_but_what_ties_it_to_the_cluster() -> None:
+    tried = member(options={"client-crl-file": "/crl", "listen-metrics-urls": "http://192.0.2.1:2381"})
+    replaced = trial.environment(tried, "r1", "c1")
+    assert replaced["ETCD_INITIAL_CLUSTER"] == "a=https://192.0.2.1:2380"
+    assert replaced["ETCD_INITIAL_CLUSTER_STATE"] == "new"
+    assert replaced["ETCD_CERT_FILE"] == "/etc/etcd/certificates/c1/server.pem"
+    assert replaced["ETCD_TRUSTED_CA_FILE"] == "/etc/etcd/revisions/r1/client-ca.pem"
+    assert not {name for name in replaced if "LISTEN" in name or "CRL" in name or "ADVERTISE" in name}
+    assert not [value for value in replaced.values() if "current" in value]
+    here = trial.loopback_environment(tried)
+    urls = [value for name, value in here.items() if "URLS" in name and value]
+    assert urls and all(url.startswith("https://127.0.0.1:@") for url in urls)
+    assert here["ETCD_LISTEN_METRICS_URLS"] == ""
+
+
+def test_the_unit_keeps_no_variable_from_the_trial() -> None:
+    tried = member(layout=replace(LAYOUT, wal_dir="/wal"))
+    lines = trial.unit(tried, "r1", 30).splitlines()
+    kept_away = {word for line in lines if line.startswith("UnsetEnvironment=") for word in line[17:].split()}
+    given = trial.environment(tried, "r1", "c1").keys() | trial.loopback_environment(tried).keys()
+    assert kept_away and not kept_away & (given | {"ETCD_DATA_DIR", "ETCD_WAL_DIR"})
+
+
+def test_a_name_for_an_address_is_not_looked_up_in_the_trial() -> None:
+    assert trial.arguments(member(), "r1", "c1", 30)[-1] == "https://192.0.2.1:2380"
+    assert trial.arguments(member(address="etcd-1.example"), "r1", "c1", 30)[-1] == ""
+
+
+# what came of it
+
+
+class Host:
+    """A host whose trial ends so."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        self.ran: list[str] = []
+
+    async def run(self, script: str, *_: str, **__: Any) -> Result:
+        assert script == scripts.guarded("trial")
+        return Result(0, self.output, "")
+
+
+def tried(**outputs: str) -> tuple[str, list[str]]:
+    """Return what a trial on these hosts said when it failed, and its warnings."""
+    warnings: list[str] = []
+
+    async def say(_: str) -> None:
+        """Nobody listens."""
+
+    async def warn(message: str) -> None:
+        warnings.append(message)
+
+    async def run() -> None:
+        hosts = {name: Host(output) for name, output in outputs.items()}
+        deadlines = Deadlines(60, 180, 120, 600, 90, 60)
+        facts = {name: serving(name) for name in outputs}
+        hands = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts, warn)  # type: ignore[arg-type]
+        await execute(hands, TrialStart(tuple(outputs)))
+
+    try:
+        asyncio.run(run())
+    except ClusterError as error:
+        return str(error), warnings
+    return "", warnings
+
+
+def test_every_host_on_which_it_failed_is_named_with_what_was_said_there() -> None:
+    line = '{"level":"fatal","msg":"discovery failed","error":"bind: no such address","stacktrace":"main"}'
+    said, warnings = tried(a="passed\n", b=f"not-ready\n{line}\n", c="client\nError: context deadline exceeded\n")
+    assert "b: etcd did not come up with what is staged" in said
+    assert "fatal: discovery failed (error: bind: no such address)" in said
+    assert "c: etcd came up with what is staged" in said and "client certificate no answer" in said
+    assert said.count("No member was started or restarted with it") == 2
+    assert "a: " not in said and warnings == []
+
+
+def test_a_trial_that_cannot_be_made_is_a_warning() -> None:
+    assert tried(a="skipped\nit takes 160000 KiB in /data for a moment, and 5 are free\n") == (
+        "",
+        ["a: no trial start was made: it takes 160000 KiB in /data for a moment, and 5 are free"],
+    )
+    assert tried(a="")[1] == ["a: no trial start was made: it ended without a result ()"]
+
+
+def test_systemds_own_lines_stay_and_what_etcd_says_at_each_start_does_not() -> None:
+    lines = "\n".join(
+        [
+            "Starting etcd-trial.service - Trial start of etcd...",
+            '{"level":"warn","msg":"Running http and grpc server on single port. This is not recommended."}',
+            "etcd-trial.service: Failed at step EXEC spawning /opt/etcd/v3.6.16/etcd: Permission denied",
+            "etcd-trial.service: Main process exited, code=exited, status=203/EXEC",
+            "etcd-trial.service: Main process exited, code=exited, status=203/EXEC",
+        ]
+    )
+    assert words(lines).splitlines() == [
+        "  etcd-trial.service: Failed at step EXEC spawning /opt/etcd/v3.6.16/etcd: Permission denied",
+        "  etcd-trial.service: Main process exited, code=exited, status=203/EXEC",
+    ]
+
+
+# on the host
+
+_ETCDCTL = """#!/bin/sh
+cp /run/systemd/system/etcd-trial.service "{folder}/unit"
+cp /run/etcd-cluster/trial/trial.env "{folder}/env"
+mkdir -p "{folder}/etcd/data/trial-start"
+echo "etcdctl says so" >&2
+exit {status}
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Namespace]:
+    with host_namespace(tmp_path) as made:
+        yield made
+
+
+def try_on(host: Namespace, status: int = 0) -> str:
+    layout = replace(
+        LAYOUT,
+        config_dir=f"{host.folder}/etcd",
+        install_dir=f"{host.folder}/opt",
+        data_dir=f"{host.folder}/etcd/data",
+    )
+    tried = member(layout=layout, user="root", group="root", options={"listen-metrics-urls": "http://192.0.2.1:2381"})
+    (host.folder / "etcd").mkdir(exist_ok=True)
+    binaries = host.folder / "opt" / "v3.6.16"
+    binaries.mkdir(parents=True, exist_ok=True)
+    (binaries / "etcdctl").write_text(_ETCDCTL.format(folder=host.folder, status=status))
+    (binaries / "etcdctl").chmod(0o755)
+    host.out("mkdir -p /run/systemd/system")
+    return host.out(
+        scripts.script("trial"),
+        *trial.arguments(tried, "r1", "c1", 30),
+        stdin=trial.archive(tried, "r1", "c1", 30),
+    )
+
+
+def test_a_trial_that_passes_leaves_nothing(host: Namespace) -> None:
+    host.answer("active")
+    assert try_on(host) == "passed"
+    assert host.out("ls -A /run/systemd/system /run/etcd-cluster/trial 2>/dev/null || :") == "/run/systemd/system:"
+    assert not (host.folder / "etcd/data/trial-start").exists()
+    variables = read((host.folder / "env").read_text())
+    assert variables["ETCD_DATA_DIR"] == f"{host.folder}/etcd/data/trial-start"
+    assert variables["ETCD_INITIAL_CLUSTER_STATE"] == "new"
+    # No namespace can be made with this stand-in of systemctl, so free ports of the loopback device are taken.
+    ports = [variables[f"ETCD_LISTEN_{kind}_URLS"].removeprefix("https://127.0.0.1:") for kind in ("CLIENT", "PEER")]
+    assert all(port.isdecimal() for port in ports) and ports[0] != ports[1]
+    assert variables["ETCD_LISTEN_METRICS_URLS"] == ""
+    assert "start etcd-trial.service" in host.called
+    assert not [call for call in host.called if call.endswith(" etcd.service") and not call.startswith("show")]
+
+
+def test_a_client_that_is_refused_is_told_and_leaves_nothing(host: Namespace) -> None:
+    host.answer("active")
+    assert try_on(host, status=1).splitlines()[:2] == ["client", "etcdctl says so"]
+    assert host.out("ls -A /run/systemd/system /run/etcd-cluster/trial 2>/dev/null || :") == "/run/systemd/system:"
+
+
+def test_etcd_that_ended_is_told_with_what_systemd_has(host: Namespace) -> None:
+    host.answer("failed")
+    said = try_on(host).splitlines()
+    assert said[0] == "not-ready"
+    assert said[1] == "systemd: Result=failed, ExecMainCode=failed, ExecMainStatus=failed"
+
+
+def test_without_space_no_trial_is_made(host: Namespace) -> None:
+    host.answer("active")
+    (host.folder / "bin" / "df").write_text("#!/bin/sh\necho head\necho fs 1 1 4000 1% /\n")
+    (host.folder / "bin" / "df").chmod(0o755)
+    assert try_on(host).splitlines()[0] == "skipped"
+    assert "start etcd-trial.service" not in host.called
