@@ -46,7 +46,15 @@ for name in etcd etcdctl etcdutl; do
 	[ -f "$incoming/out/$name" ] || fail "the archive of etcd $version has no $name"
 	chmod 755 "$incoming/out/$name"
 done
-"$incoming/out/etcd" --version >"$incoming/version" 2>&1 || fail "etcd $version does not run here: $(tail -n 1 "$incoming/version"). Check nodes.$node.architecture"
+if ! "$incoming/out/etcd" --version >"$incoming/version" 2>&1; then
+	words=$(tail -n 1 "$incoming/version")
+	case $words in
+	*'ermission denied'* | *'not permitted'*)
+		fail "no program may be run from $install_dir ($words). Look for noexec among its mount options, and at what SELinux or fapolicyd denies; or set paths.install_dir"
+		;;
+	esac
+	fail "etcd $version does not run here: $words. Check nodes.$node.architecture"
+fi
 grep -qx "etcd Version: $version" "$incoming/version" || fail "the archive holds $(head -n 1 "$incoming/version"), not $version"
 mkdir "$incoming/new"
 mv "$incoming/out/etcd" "$incoming/out/etcdctl" "$incoming/out/etcdutl" "$incoming/new/"

@@ -17,6 +17,7 @@ for version in "$install"/v[0-9]* "$install"/.incoming.*; do
 	if [ -f "$version/SHA256SUMS" ] || [ "${version##*/.incoming.}" != "$version" ]; then rm -rf "$version"; fi
 done
 rm -f "$install"/etcd-v*-linux-*.tar.gz
+rm -rf "$data/trial-start" "$data.trial-start" ${wal:+"$wal/trial-start"}
 if [ "$purge" = yes ]; then
 	rm -rf "$data/member" "$data/wal-on-its-way" "$data"/unborn-*
 	if [ -n "$wal" ]; then rm -rf "$wal/wal" "$wal/wal.tmp" "$wal"/unborn-*; fi

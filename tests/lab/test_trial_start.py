@@ -70,9 +70,9 @@ def test_settings_that_cannot_work_touch_no_member_at_bootstrap_and_in_a_roll(
     # A limit that the host sets for the member
     second.run(
         "mkdir -p /etc/systemd/system/etcd.service.d && "
-        "printf '[Service]\\nMemoryMax=16M\\nMemorySwapMax=0\\n' >/etc/systemd/system/etcd.service.d/limits.conf"
+        "printf '[Service]\\nLimitFSIZE=1M\\n' >/etc/systemd/system/etcd.service.d/limits.conf"
     )
-    _refused(stack, "etcd-2: etcd did not come up with what is staged", "oom-kill")
+    _refused(stack, "etcd-2: etcd did not come up with what is staged", "file too large")
     second.run("rm -r /etc/systemd/system/etcd.service.d && systemctl daemon-reload")
 
     shown = stack.preview().stdout

@@ -429,6 +429,15 @@ def test_binaries_that_do_not_run_here_are_not_used(host: Namespace, release: Pa
     assert "a: etcd 3.6.16 does not run here" in done.stderr and "nodes.a.architecture" in done.stderr
 
 
+def test_a_mount_that_no_program_may_be_run_from_is_told(host: Namespace, release: Path) -> None:
+    folder = release.parent
+    host.out('mount --bind "$1" "$1" && mount -o remount,bind,noexec "$1"', str(folder))
+    done = install(host, release)
+    assert done.returncode == 1
+    assert f"a: no program may be run from {folder}" in done.stderr and "noexec" in done.stderr
+    assert "architecture" not in done.stderr
+
+
 def test_an_archive_that_lacks_a_binary_is_not_used(host: Namespace, release: Path) -> None:
     write_release(release, {"etcd": ETCD, "etcdctl": ""})
     done = install(host, release)

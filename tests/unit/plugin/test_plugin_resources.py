@@ -398,6 +398,14 @@ def test_the_first_moment_of_the_certificates_alone_is_no_difference(hosts: Host
     assert asyncio.run(Rollout(hosts).diff(ROLLED, {**ROLLOUT, "valid_from": "2031-01-01T00:00:00+00:00"})) == []
 
 
+def test_trial_starts_are_made_as_the_inputs_say_and_are_no_difference(hosts: Hosts, converged: list[Any]) -> None:
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, {**ROLLOUT, "trial_seconds": 30})) == []
+    for seconds in (0.0, 30.0):
+        asyncio.run(Rollout(hosts).update("urn", ROLLED, {**ROLLOUT, "trial_seconds": seconds}))
+    asyncio.run(Rollout(hosts).update("urn", ROLLED, ROLLOUT))
+    assert [target.trial_start for target in converged] == [False, True, False]
+
+
 def test_a_refresh_sees_what_each_member_uses(hosts: Hosts) -> None:
     unit = {"MainPID": "42", "ActiveState": "active"}
     hosts.seen = {"a": replace(BARE, unit=unit, running_revision="r0", active_certificates="c1")}
