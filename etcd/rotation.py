@@ -5,55 +5,147 @@ from typing import Any
 
 from etcd import pem
 from etcd.errors import Problem
+from etcd.pem import Trust
 from etcd.settings import Authority
 
 PHASES = (
     "Rotate in three steps, each with an `up` of its own: trust the new CA too, issue from it, stop trusting the old "
     "one (docs/certificates.md)"
 )
+_SHARE = (
+    "Let the members trust the CA that they use among themselves until they have changed over: in the same edit, set "
+    "ca.client.trust_certificates_file to a copy of current/peer-ca.pem of a host; remove it with the next one "
+    "(docs/own-ca.md)"
+)
+_SEPARATE = (
+    "Give peers a CA of your own in two steps, each with an `up` of its own: first add its certificate to "
+    "ca.client.trust_certificates; then set ca.shared to false, and ca.peer to that CA (docs/own-ca.md)"
+)
+_ALLOWED_NAME = "ETCD_PEER_CERT_ALLOWED_CN"
 
 
 def described(authority: Authority | None) -> dict[str, Any]:
-    """Return who issues and who is trusted, by name; a brought CA is named by its public key.
+    """Return who issues and who is trusted, by name; a provided CA is named by its id, see `etcd.pem.Trust`.
 
     `texts` are the certificates that the settings hold, as PEM: what a stack whose state was lost can show.
     """
     given = authority or Authority()
     trusted = {f"generation {number}" for number in given.trust_generations}
-    issuer = next(iter(_brought(given.certificate)), "") if given.certificate else f"generation {given.generation}"
+    issuer = next(iter(_provided(given.certificate)), "") if given.certificate else f"generation {given.generation}"
     texts = [text for text in (given.certificate, given.trust_certificates) if text]
     return {
         "issuer": issuer,
-        "trusts": sorted({issuer, *trusted, *_brought(given.trust_certificates or "")}),
+        "trusts": sorted({issuer, *trusted, *_provided(given.trust_certificates or "")}),
         "texts": texts,
     }
 
 
-def _brought(text: str) -> set[str]:
-    return {f"CA {identity}" for identity in pem.identities(text)}
+def _provided(text: str) -> list[str]:
+    return [f"CA {identity}" for identity in pem.identities(text)]
 
 
-def problems(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Problem]:
+def understood(authorities: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state holds as `described` would say it today.
+
+    Former versions named a provided CA by its public key alone, and kept the PEM as it was spelled.
+    """
+    result = {}
+    for purpose, each in authorities.items():
+        text = "".join(each.get("texts", []))
+        names = dict(zip((f"CA {identity}" for identity in pem.key_identities(text)), _provided(text), strict=True))
+        result[purpose] = {
+            "issuer": names.get(each["issuer"], each["issuer"]),
+            "trusts": sorted({names.get(name, name) for name in each["trusts"]}),
+            "texts": [pem.bundle([spelled]) or spelled for spelled in each.get("texts", [])],
+        }
+    return result
+
+
+def problems(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    shared: tuple[bool, bool] = (False, False),
+    issuing: Mapping[str, str] | None = None,
+) -> list[Problem]:
     """Return what is wrong with a change of authorities; both map `client` and `peer` to what `described` returns.
 
-    A client that trusts what the last `up` published must never meet a certificate from an unpublished CA.
+    A client that trusts what the last `up` published must never meet a certificate from an unpublished CA. `shared`
+    tells whether peers used the clients' CA and whether they are to. `issuing` has, by purpose, the id of the CA that
+    issued the certificates which the members use, as far as the hosts tell.
     """
     found = []
-    for purpose, new in after.items():
-        old = before.get(purpose)
-        if old is None:
+    known, new = understood(before), understood(after)
+    was_shared, is_shared = shared
+    for purpose in new:
+        if purpose not in known:
             continue
-        if new["issuer"] not in old["trusts"]:
-            found.append(
-                Problem(f"ca.{purpose}", f"{new['issuer']} is to issue, but was not trusted by the last `up`", PHASES)
-            )
-        elif old["issuer"] not in new["trusts"]:
-            found.append(
-                Problem(
-                    f"ca.{purpose}", f"{old['issuer']} is no longer trusted, but certificates of it are in use", PHASES
-                )
-            )
+        old_names = _Names(purpose, was_shared, known, issuing or {})
+        new_names = _Names(purpose, is_shared, known, issuing or {})
+        old, wanted = known[purpose], new[purpose]
+        was_trusted = new_names.of(wanted["issuer"]) in {old_names.of(name) for name in old["trusts"]}
+        stays = old_names.of(old["issuer"]) in {new_names.of(name) for name in wanted["trusts"]}
+        comes = f"{new_names.shown(wanted['issuer'])} is to issue, but was not trusted by the last `up`"
+        goes = f"{old_names.shown(old['issuer'])} is no longer trusted, but certificates of it are in use"
+        if purpose == "peer" and was_shared != is_shared:
+            # The members alone use these, so one roll may trust both CAs. Not while nothing but the CA tells a client
+            # from a peer, as it is once they no longer share one.
+            if not was_trusted and not (is_shared and stays):
+                found.append(Problem("ca.shared", comes, _SHARE if is_shared else _SEPARATE))
+        elif not was_trusted:
+            found.append(Problem(f"ca.{purpose}", comes, PHASES))
+        elif not stays:
+            found.append(Problem(f"ca.{purpose}", goes, PHASES))
     return found
+
+
+def name_problems(
+    name: str, allowed: str | None, running: Mapping[str, tuple[Trust, Mapping[str, str]]]
+) -> list[Problem]:
+    """Return where members would refuse each other for the common name of their peer certificates.
+
+    `name` is what new peer certificates carry, `allowed` what members are to demand (None: nothing), `running` the
+    trust and the environment that each member runs with.
+    """
+    found = []
+    for member, (trust, environment) in sorted(running.items()):
+        demanded = environment.get(_ALLOWED_NAME)
+        if demanded and name not in demanded.split(","):
+            found.append(f"{member} accepts only peers named {demanded}")
+        if allowed and trust.peer_name and trust.peer_name not in allowed.split(","):
+            found.append(f"{member} is named {trust.peer_name}, and peers would accept only {allowed}")
+    if not found:
+        return []
+    return [
+        Problem(
+            "certificates.subject.common_name",
+            f"with one CA for clients and peers, members know each other by this name, so a change would part them "
+            f"({found[0]})",
+            "Set it back. To change it, give peers a CA of their own first (docs/own-ca.md), then change the name",
+        )
+    ]
+
+
+class _Names:
+    """The names of one purpose's CAs at one time, made unique: both purposes have a generation 1 of their own."""
+
+    def __init__(self, purpose: str, shared: bool, known: Mapping[str, Any], issuing: Mapping[str, str]) -> None:
+        self._owner = "client" if shared else purpose
+        self._purpose = purpose
+        issuer = known.get(self._owner, {}).get("issuer", "")
+        self._issuer, self._identity = issuer, issuing.get(self._owner, "")
+
+    def of(self, name: str) -> str:
+        """Return one name for each CA: its id, or whose generation it is where no host tells the id."""
+        if name.startswith("CA "):
+            return name
+        if name == self._issuer and self._identity:
+            return f"CA {self._identity}"
+        return f"{self._owner} {name}"
+
+    def shown(self, name: str) -> str:
+        """Return the name as a message shows it."""
+        return name if name.startswith("CA ") or self._owner == self._purpose else f"{name} of ca.{self._owner}"
 
 
 def next_step(authorities: Mapping[str, Any]) -> list[str]:

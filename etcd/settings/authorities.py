@@ -7,6 +7,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from etcd import pem
 from etcd.settings.model import Authority, Settings
 from etcd.settings.problems import SECRET, Path, shown
 from etcd.settings.reading import Reader
@@ -22,7 +23,7 @@ def complete(settings: Settings, reader: Reader) -> Settings:
         )  # fmt: skip
     client = _complete(ca.client, ("ca", "client"), reader)
     peer = _complete(ca.peer, ("ca", "peer"), reader)
-    if not ca.shared and client and peer and client.certificate and client.certificate == peer.certificate:
+    if not ca.shared and _same(client, peer):
         reader.refuse(
             ("ca", "peer"),
             "the certificate of ca.client",
@@ -57,6 +58,12 @@ def warnings(settings: Settings) -> list[str]:
     return result
 
 
+def _same(client: Authority | None, peer: Authority | None) -> bool:
+    texts = [(each.certificate if each else None) or "" for each in (client, peer)]
+    first, second = (pem.identities(text) for text in texts)
+    return bool(first) and first == second
+
+
 def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authority | None:
     if authority is None:
         return None
@@ -67,6 +74,9 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
     private_key = reader.one_of(
         key, authority.private_key, authority.private_key_file, "private_key", "the CA's private key as PEM"
     )
+    # One spelling, so that the same certificate in another one is no change.
+    certificate = certificate and (pem.bundle([certificate]) or certificate)
+    private_key = private_key and pem.private_key(private_key)
     if len(reader.problems) == noted:
         if (certificate is None) != (private_key is None):
             lacking = "certificate" if certificate is None else "private_key"
@@ -84,6 +94,7 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
         "certificates of CAs as PEM",
     )
     if trusted is not None:
+        trusted = pem.bundle([trusted]) or trusted
         _check_trusted(authority, key, trusted, reader)
     return authority.model_copy(
         update={"certificate": certificate, "private_key": private_key, "trust_certificates": trusted}

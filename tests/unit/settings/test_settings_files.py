@@ -384,3 +384,21 @@ def test_a_ca_that_ends_within_a_year_is_warned_of() -> None:
 def test_certificates_that_cannot_work_are_refused(settings: dict[str, Any], expected: str) -> None:
     (found,) = problems(**settings)
     assert expected in found
+
+
+@pytest.mark.parametrize("spelled", ["\r\n", "\n  ", "  \n", "\r"])
+def test_a_ca_is_the_same_in_every_spelling(spelled: str) -> None:
+    certificate, key = authority()
+    plain = {"certificate": certificate, "private_key": key, "trust_certificates": certificate + CERTIFICATE}
+    other = {name: f"# ours\n{text}".replace("\n", spelled).rstrip() for name, text in plain.items()}
+    assert other["certificate"] != certificate
+    assert loaded(ca={"client": other}).ca == loaded(ca={"client": plain}).ca
+    assert loaded(ca={"client": plain}).ca.client.certificate == certificate
+
+
+def test_one_ca_in_two_spellings_is_not_two() -> None:
+    certificate, key = authority()
+    given = {"certificate": certificate, "private_key": key}
+    spelled = {"certificate": certificate.replace("\n", "\r\n"), "private_key": key}
+    (problem,) = problems(ca={"client": given, "peer": spelled})
+    assert "ca.peer" in problem and "set ca.shared to true" in problem
