@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_tls as tls
 
-from components.keys import private_key
+from components.keys import KEY_INPUTS, private_key
 from etcd import pem
 from etcd.settings import Authority, Certificates
 
 _HOURS_PER_DAY = 24
+# All but the key: another one would be another CA.
+_CERTIFICATE_INPUTS = ("subject", "validity_period_hours", "early_renewal_hours", "allowed_uses", "is_ca_certificate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +24,15 @@ class CertificateAuthorityArgs:
     """How keys and certificates are made."""
     brought: Authority | None = None
     """The user's own authority, or only the generation of a generated one."""
+    protect: bool = False
+    """Refuse to replace or delete the key of the generation that issues."""
 
 
 class CertificateAuthority(pulumi.ComponentResource):
     """Signs leafs, and is what the other side trusts; one set of tls resources for each generation.
 
     No generation is ever replaced in place: a rotation trusts a new one first, issues from it next, and stops
-    trusting the old one last.
+    trusting the old one last. What a generation was made from stays with it: other settings hold for the next one.
     """
 
     certificate_pem: pulumi.Output[str]
@@ -38,7 +42,7 @@ class CertificateAuthority(pulumi.ComponentResource):
     bundle_pem: pulumi.Output[str]
     """All certificates that are trusted, the same text as long as none changes."""
     not_after: pulumi.Output[str]
-    """The end of the issuer's validity (RFC 3339); empty for a brought one."""
+    """The end of the issuer's validity (RFC 3339)."""
 
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("etcd:index:CertificateAuthority", name, None, opts)
@@ -48,14 +52,15 @@ class CertificateAuthority(pulumi.ComponentResource):
         if brought.certificate and brought.private_key:
             self.certificate_pem = pulumi.Output.from_input(brought.certificate)
             self.private_key_pem = pulumi.Output.secret(brought.private_key)
-            self.not_after = pulumi.Output.from_input("")
+            self.not_after = pulumi.Output.from_input(pem.not_after(brought.certificate))
             trusted.append(brought.certificate)
         else:
             numbers.add(brought.generation)
         for number in sorted(numbers):
-            key, certificate = self._generate(f"{name}-{number}", args)
+            issues = number == brought.generation and not brought.certificate
+            key, certificate = self._generate(f"{name}-{number}", args, protect=issues and args.protect)
             trusted.append(certificate.cert_pem)
-            if number == brought.generation and not brought.certificate:
+            if issues:
                 self.certificate_pem, self.private_key_pem = certificate.cert_pem, key.private_key_pem
                 self.not_after = certificate.validity_end_time
         if brought.trust_certificates:
@@ -70,10 +75,12 @@ class CertificateAuthority(pulumi.ComponentResource):
             }
         )
 
-    def _generate(self, name: str, args: CertificateAuthorityArgs) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
+    def _generate(
+        self, name: str, args: CertificateAuthorityArgs, *, protect: bool
+    ) -> tuple[tls.PrivateKey, tls.SelfSignedCert]:
         certificates, subject = args.certificates, args.certificates.subject
-        opts = pulumi.ResourceOptions(parent=self)
-        key = private_key(f"{name}-key", certificates, opts)
+        kept = pulumi.ResourceOptions(parent=self, protect=protect, ignore_changes=[*KEY_INPUTS])
+        key = private_key(f"{name}-key", certificates, kept)
         certificate = tls.SelfSignedCert(
             f"{name}-certificate",
             private_key_pem=key.private_key_pem,
@@ -89,6 +96,7 @@ class CertificateAuthority(pulumi.ComponentResource):
                 province=subject.province,
                 locality=subject.locality,
             ),
-            opts=opts,
+            # Not protected: before its end it is renewed, with the same key and subject, so that it stays the same CA.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=[*_CERTIFICATE_INPUTS]),
         )
         return key, certificate

@@ -51,9 +51,10 @@ class Cluster(pulumi.ComponentResource):
         # The plugins of these two start now, beside Preflight, and not when their first resource is due.
         commands = command.Provider(f"{name}-command", opts=pulumi.ResourceOptions(parent=self))
         dynamic = pulumi.ProviderResource("pulumi-python", f"{name}-dynamic", {}, pulumi.ResourceOptions(parent=self))
-        self.client_authority, self.peer_authority = self._authorities()
         preflight = self._preflight(args.hosts.nodes)
+        # No key and no certificate is made or changed before Preflight has accepted what the settings ask for.
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
+        self.client_authority, self.peer_authority = self._authorities()
         etcdctl = self._client("etcdctl", Client())
         self.nodes = {
             node: Node(
@@ -121,8 +122,13 @@ class Cluster(pulumi.ComponentResource):
             brought = self.settings.ca.client if purpose == "client" else self.settings.ca.peer
             return CertificateAuthority(
                 f"{self._name}-{purpose}-ca",
-                CertificateAuthorityArgs(purpose=label, certificates=self.settings.certificates, brought=brought),
-                opts=pulumi.ResourceOptions(parent=self),
+                CertificateAuthorityArgs(
+                    purpose=label,
+                    certificates=self.settings.certificates,
+                    brought=brought,
+                    protect=self.settings.protect_cluster,
+                ),
+                opts=self._ready,
             )
 
         if self.settings.ca.shared:
@@ -147,7 +153,7 @@ class Cluster(pulumi.ComponentResource):
                 authority=self.client_authority,
                 certificates=self.settings.certificates,
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=self._ready,
         )
 
     def _preflight(self, hosts: Mapping[str, ClusterHost]) -> Preflight:
@@ -157,6 +163,7 @@ class Cluster(pulumi.ComponentResource):
             connections={node: host.connection for node, host in hosts.items()},
             members=self._members,
             authorities=self._described_authorities(),
+            certificates=rotation.described_certificates(settings.certificates, shared=settings.ca.shared),
             replaces=self._replaces,
             restored_cluster_id=settings.restored_cluster_id,
             trial_start=settings.trial_start,

@@ -6,7 +6,8 @@ from typing import Any
 from etcd import pem
 from etcd.errors import Problem
 from etcd.pem import Trust
-from etcd.settings import Authority
+from etcd.settings import Authority, Certificates
+from etcd.ssh import as_text
 
 PHASES = (
     "Rotate in three steps, each with an `up` of its own: trust the new CA too, issue from it, stop trusting the old "
@@ -42,6 +43,39 @@ def described(authority: Authority | None) -> dict[str, Any]:
 
 def _provided(text: str) -> list[str]:
     return [f"CA {identity}" for identity in pem.identities(text)]
+
+
+def described_certificates(certificates: Certificates, *, shared: bool) -> dict[str, Any]:
+    """Return what CAs and peer certificates are made from, as far as a change of it concerns who trusts whom."""
+    made_from = certificates.model_dump(include={"subject", "algorithm", "rsa_bits", "ecdsa_curve", "ca_validity_days"})
+    return {"shared": shared, "peer_common_name": certificates.subject.common_name, "ca": made_from}
+
+
+def kept(before: Mapping[str, Any], after: Mapping[str, Any], authorities: Mapping[str, Any]) -> list[str]:
+    """Return what to say where the settings changed that generated CAs are made from; both as `described_certificates`.
+
+    A CA that exists stays as it was made, so the change holds for the next generation.
+    """
+    old, new = _flat(before.get("ca", {})), _flat(after.get("ca", {}))
+    changed = sorted(name for name in new if name in old and old[name] != new[name])
+    generated = [
+        f"{each['issuer']} of ca.{purpose}"
+        for purpose, each in authorities.items()
+        if each["issuer"].startswith("generation ") and not (purpose == "peer" and after.get("shared"))
+    ]
+    if not changed or not generated:
+        return []
+    named = as_text([f"certificates.{name} {old[name] or '(unset)'} → {new[name] or '(unset)'}" for name in changed])
+    stays = "stays as it was made" if len(generated) == 1 else "stay as they were made"
+    rotate = "the change holds for the next generation of a CA; to issue from one, rotate (docs/certificates.md)"
+    return [f"{named}: {as_text(generated)} {stays}, and {rotate}"]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for name, value in values.items():
+        result |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return result
 
 
 def understood(authorities: Mapping[str, Any]) -> dict[str, Any]:

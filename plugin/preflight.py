@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import doubt, pem, planning, preflight, rotation
+from etcd import doubt, pem, planning, preflight, rotation, trust_changes
 from etcd.changes import changes
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
@@ -18,6 +18,7 @@ from plugin.values import has_unknown
 
 _PENDING = "pending"
 _SAFE_VOTERS = 3
+_ONLY_REMEMBERED = frozenset({"cluster_id", "born", "certificates", "trial_start"})
 
 
 def _born(facts: Mapping[str, HostFacts]) -> set[str]:
@@ -36,10 +37,10 @@ class Preflight(Resource):
     """`etcd:index:Preflight`: its check observes and plans, in every preview and every up.
 
     Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
-    `authorities` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums` (by architecture),
-    `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one). The check adds
-    `owner`, the random id of the cluster in this stack, `cluster_id` once there is one, `born`, the nodes that have had
-    a member, and to `connections` the host keys that were trusted at first use.
+    `authorities` and `certificates` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums`
+    (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one).
+    The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there is one, `born`, the
+    nodes that have had a member, and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -75,9 +76,14 @@ class Preflight(Resource):
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
         """Learning the cluster's id, or who has come to life, is no change; it is saved with the unchanged resource.
 
-        Nor is whether a later change begins with a trial start.
+        Nor is whether a later change begins with a trial start, another spelling of the same CAs, or what only CAs that
+        are yet to be made are made from.
         """
-        return [key for key in await super().diff(state, inputs) if key not in ("cluster_id", "born", "trial_start")]
+        changed = [key for key in await super().diff(state, inputs) if key not in _ONLY_REMEMBERED]
+        if "authorities" in changed and "authorities" in state:
+            before, after = (rotation.understood(each["authorities"]) for each in (state, inputs))
+            changed = [key for key in changed if key != "authorities" or before != after]
+        return changed
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Look once more, now that every address is known."""
@@ -109,8 +115,6 @@ class Preflight(Resource):
         """
         if problem := preflight.stale_agent_problem():
             raise ClusterError(problem)
-        if jumps := rotation.problems(before.get("authorities", {}), inputs["authorities"]):
-            raise ClusterError(*jumps)
         members = {name: Member.from_inputs(each) for name, each in inputs["members"].items()}
 
         left = {name: each for name, each in before.get("members", {}).items() if name not in members}
@@ -120,6 +124,12 @@ class Preflight(Resource):
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
         inputs["born"] = sorted(_born(facts).union(inputs.get("born", ())) & members.keys())
+        # Nobody relies on the CAs of a cluster that has never served.
+        if inputs["born"] and (parting := trust_changes.problems(before, inputs, facts)):
+            raise ClusterError(*parting)
+        made_from = rotation.kept(before.get("certificates", {}), inputs.get("certificates", {}), inputs["authorities"])
+        for line in made_from:
+            await self._tell_once(urn, line)
         problems = [
             problem
             for name, seen in looks.items()

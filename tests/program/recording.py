@@ -66,6 +66,7 @@ class Registered:
     provider: str
     retain_on_delete: bool
     delete_before_replace: bool
+    ignored: frozenset[str]
     dependencies: frozenset[str]
     raw: struct_pb2.Struct
 
@@ -190,6 +191,7 @@ class _Monitor(MockMonitor):
                 provider=request.provider,
                 retain_on_delete=request.retainOnDelete,
                 delete_before_replace=request.deleteBeforeReplace,
+                ignored=frozenset(request.ignoreChanges),
                 dependencies=frozenset(request.dependencies),
                 raw=raw,
             )

@@ -182,7 +182,8 @@ def test_the_health_check_waits_for_the_rollout_and_runs_again_after_its_steps()
 def test_the_rollout_and_what_goes_first_are_protected_unless_the_settings_say_otherwise(protect: bool) -> None:
     deployment = deploy(config(protect_cluster=protect))
     protected = {each.name for each in deployment.resources if each.protect}
-    assert protected == ({"etcd-health", "etcd-rollout"} if protect else set())
+    issuing = {"etcd-client-ca-1-key", "etcd-peer-ca-1-key"}
+    assert protected == ({"etcd-health", "etcd-rollout", *issuing} if protect else set())
 
 
 def test_a_destroy_begins_with_the_health_check_which_is_protected() -> None:
