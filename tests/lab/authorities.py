@@ -53,6 +53,11 @@ class Authority:
         )
         self.pair = Pair(certificate.public_bytes(Encoding.PEM).decode(), _pem(self._key))
 
+    @property
+    def key(self) -> Key:
+        """Its private key."""
+        return self._key
+
     def renewed(self) -> "Authority":
         """Return the same CA with another certificate for its key."""
         return Authority(self.name, self._key)
