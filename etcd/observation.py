@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from etcd import notes, pem, query, scripts
+from etcd import directories, notes, pem, query, scripts
 from etcd import wal as wal_file
+from etcd.directories import Closed, DataDirectory
 from etcd.drop_ins import DropIn
 from etcd.member import Member
 from etcd.pem import Trust
@@ -127,6 +128,10 @@ class HostFacts:
     loaded_trust: Trust | None = None
     staged_trust: Trust | None = None
     drop_ins: tuple[DropIn, ...] = ()
+    data_dir: DataDirectory | None = None
+    wal_dir: DataDirectory | None = None
+    closed: tuple[Closed, ...] = ()
+    addresses: tuple[str, ...] = ()
     query: Query = Query.NOT_ASKED
     query_words: str = ""
     place: Place | None = None
@@ -256,6 +261,10 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         active_version=(text("active_version") or "").strip(),
         loaded_trust=_trust(text, "loaded"),
         staged_trust=_trust(text, "staged"),
+        data_dir=directories.data_directory(values, "data_dir"),
+        wal_dir=directories.data_directory(values, "wal_dir"),
+        closed=tuple(directories.closed(line) for line in values.get("closed", [])),
+        addresses=tuple(values.get("address", [])),
         drop_ins=tuple(_drop_in(line) for line in values.get("drop_in", [])),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etcd import drop_ins, render
+from etcd import drop_ins, foreign_hosts, host_places, render
 from etcd.changes import changes
 from etcd.errors import Problem
 from etcd.layout import UNIT_FILE
@@ -17,13 +17,14 @@ class Expectation:
     """What all hosts are held against.
 
     `owner` is the cluster's id in this stack, None while the stack is new. `checksums` are by architecture, empty
-    where there is none. `clock_seconds` is how far a clock may be off.
+    where there is none. `clock_seconds` is how far a clock may be off. `stack` is this stack's name.
     """
 
     owner: str | None
     checksums: Mapping[str, str]
     source: str
     clock_seconds: int
+    stack: str = ""
 
 
 def stale_agent_problem() -> Problem | None:
@@ -39,14 +40,17 @@ def stale_agent_problem() -> Problem | None:
 
 
 def host_problems(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Problem]:
-    """Return all that is wrong with one host that answered."""
+    """Return all that is wrong with one host that answered; of one that is another's, nothing else is said."""
+    if foreign := foreign_hosts.stamp(member, seen, expected.owner, expected.stack):
+        return [Problem(member.name, what, action) for what, action in foreign]
     return [
         Problem(member.name, what, action)
         for what, action in (
             *_tools(seen, expected),
             *_architecture(member, seen, architecture, expected),
-            *_stamp(member, seen, expected),
-            *_strangers(seen),
+            *foreign_hosts.things(seen),
+            *host_places.of_directories(member, seen),
+            *host_places.of_address(member, seen),
             *([] if _runs_as_wanted(member, seen) else _unit(member, seen)),
             *_clock(seen, expected),
         )
@@ -124,57 +128,6 @@ def _architecture(member: Member, seen: HostFacts, architecture: str | None, exp
             )
         ]
     return []
-
-
-def _stamp(member: Member, seen: HostFacts, expected: Expectation) -> list[Finding]:
-    if seen.stamp is None:
-        return []
-    if seen.stamp.cluster != expected.owner:
-        return [
-            (
-                (
-                    f"it belongs to another cluster: stack {seen.stamp.stack}, node {seen.stamp.node} "
-                    f"(stamp in {member.layout.config_dir}/owner)"
-                ),
-                (
-                    "Destroy that stack first, wipe the host, or give this node another one; if that stack is this one "
-                    "and its state was lost, see docs/state.md"
-                ),
-            )
-        ]
-    if seen.stamp.node != member.name:
-        return [
-            (
-                f"its host is node {seen.stamp.node} of this cluster already; a member cannot be renamed",
-                f"Call the node {seen.stamp.node} again, or give it another host",
-            )
-        ]
-    return []
-
-
-def _strangers(seen: HostFacts) -> list[Finding]:
-    findings = [
-        (
-            f"port {port} is taken by {process}",
-            "Stop that process, or choose another `client_port` or `peer_port`",
-        )
-        for port, process in seen.listening
-    ]
-    if seen.stamp is None and (fragment := seen.unit.get("FragmentPath")):
-        findings.append(
-            (
-                f"it has an etcd.service that this program did not install ({fragment})",
-                "Stop it and remove it; its data stays where it is",
-            )
-        )
-    if seen.foreign_links:
-        findings.append(
-            (
-                f"{as_text(seen.foreign_links)} exists and is not this program's",
-                "Remove it, or choose another `paths.bin_dir`",
-            )
-        )
-    return findings
 
 
 def _clock(seen: HostFacts, expected: Expectation) -> list[Finding]:

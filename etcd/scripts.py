@@ -13,7 +13,8 @@ def _text(name: str) -> str:
 
 def script(name: str) -> str:
     """Return a script that changes or reads a host without the lease: claim, stage, observe, stop, release…"""
-    return f"{_text('made')}\n{_text('moving')}\n{_text(name)}"
+    before = ["made", "moving", *(["directories"] if name == "observe" else [])]
+    return "\n".join(_text(each) for each in (*before, name))
 
 
 def alone(name: str) -> str:

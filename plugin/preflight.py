@@ -145,6 +145,7 @@ class Preflight(Resource):
             checksums=inputs["checksums"],
             source=inputs["source"],
             clock_seconds=inputs["clock_seconds"],
+            stack=inputs["stack"],
         )
         for name, member in members.items():
             if name in facts:

@@ -20,12 +20,20 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     if len(ids) < 2:
         return
     ours = target.cluster_id or max(ids, key=lambda cluster_id: len(ids[cluster_id]))
+    # All hosts agree on another cluster: a restore by hand, or a mistyped `restored_cluster_id`.
+    restored = not ids[ours] and len(ids) == 2
     raise Refusal(
         *(
             Problem(
                 name,
                 f"its data directory holds data of cluster {cluster_id}, not of this cluster ({ours})",
-                "Check the node's address and disks; to give the data up, move it away on the host",
+                f"If this cluster was restored from a snapshot, set `restored_cluster_id` to {cluster_id} "
+                f"(docs/restore.md); "
+                f"if `restored_cluster_id` is set, it has to be that id. Otherwise check the nodes' addresses "
+                f"and disks"
+                if restored
+                else "Another host's disk may be mounted here, or the address may be another host's: check both. The "
+                "data may be the only copy of what that cluster holds; keep it until you know",
             )
             for cluster_id, names in ids.items()
             if cluster_id != ours
@@ -85,10 +93,10 @@ def plan_silent(
         # `leftover` without a WAL: data whose WAL directory is not mounted, or was wiped
         stray = sorted(name for name, seen in facts.items() if (seen.has_wal or seen.leftover) and not seen.attempt)
         if stray:
-            raise Refusal(*(_unknown_data(name) for name in stray))
+            raise Refusal(*(_unknown_data(name, facts[name], target) for name in stray))
         return _start_new(facts, target)
     if not born and (nameless := [name for name in with_data if not facts[name].wal]):
-        raise Refusal(*(_unknown_data(name) for name in nameless))
+        raise Refusal(*(_unknown_data(name, facts[name], target) for name in nameless))
     return _start_stopped(facts, leaving, down, with_data, born, target)
 
 
@@ -100,11 +108,22 @@ def _start_new(facts: Mapping[str, HostFacts], target: Target) -> Plan:
     return Plan((StartNew(tuple(sorted(target.members)), fitting.pop().id if same else None),))
 
 
-def _unknown_data(name: str) -> Problem:
+def _unknown_data(name: str, seen: HostFacts, target: Target) -> Problem:
+    layout = target.members[name].member.layout
+    if seen.has_wal:
+        return Problem(
+            name,
+            f"its data directory {layout.data_dir} holds data of a cluster that this stack does not know",
+            "Find out whose data it is before anything else: it may be the only copy. Give the node another "
+            "`paths.data_dir`, or, if the cluster is to go on with it, let all nodes have their data here",
+        )
     return Problem(
         name,
-        "its data directory holds data of a cluster that this stack does not know",
-        "Move the data away on the host if nobody needs it, or give the node another data_dir",
+        f"its data directory {layout.data_dir} holds data of etcd, but there is no WAL in {layout.wal}, where the "
+        "settings have it",
+        "If the WAL lies elsewhere, its directory has to be named `wal` and `paths.wal_dir` the one around it; "
+        "if a disk "
+        "is not mounted, mount it. Delete nothing before you know whose data it is",
     )
 
 

@@ -3,9 +3,10 @@
 # DEPTH: facts (no etcdctl), member (asks the running member too), deep (also compares what is installed and staged).
 # The arguments say what is wanted. The member is looked for and asked where it is now: a running one where its process
 # says, a stopped one where the unit that is installed would start it.
-config=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 peer_port=$7 version=$8 depth=$9
+config=$1 wanted=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 peer_port=$7 version=$8 depth=$9
 shift 9
 staged_revision=$1 staged_certificates=$2
+wanted_data=$data wanted_wal=${wal%/wal}
 say() { printf '%s=%s\n' "$1" "$2"; }
 say_file() { [ ! -f "$2" ] || say "$1" "$(base64 -w 0 <"$2")"; }
 whole() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && sha256sum -c --status SHA256SUMS) 2>/dev/null; }
@@ -49,7 +50,7 @@ if [ -n "$active_data" ]; then
 	if [ "$member" != "$active_data/member" ] || [ "$log" != "${active_wal:-$active_data/member/wal}" ]; then say moving yes; fi
 	if [ -n "$(ls -A "$log" 2>/dev/null)" ]; then data=${member%/member} wal=$log; fi
 fi
-config=$1
+config=$wanted
 # The link leads into another configuration directory where the member served with that one.
 if [ -L "$here/served" ]; then
 	served=$(readlink "$here/served")
@@ -67,6 +68,13 @@ say_file active_environment "$in_use/etcd.env"
 say_file active_unit "$in_use/etcd.service"
 say_file active_version "$next/current/version"
 [ ! -d "$data" ] || say data "$(stat -c %U "$data")"
+say_directory data_dir "$wanted_data" "$wanted_data/member"
+case $wanted_wal in
+"$wanted_data"/*) wanted_wal='' ;;
+*) say_directory wal_dir "$wanted_wal" "$wanted_wal/wal" ;;
+esac
+for directory in "${wanted_data%/*}" ${wanted_wal:+"${wanted_wal%/*}"} "${wanted%/*}" "$install" "$bin"; do say_closed "$directory"; done
+say_addresses
 [ ! -d "$data/member" ] || say leftover yes
 for segment in "$wal"/*.wal; do
 	[ ! -f "$segment" ] || say wal "$(head -c 512 "$segment" | base64 -w 0)"

@@ -57,7 +57,10 @@ def test_with_authorities_of_ones_own_a_lost_state_is_made_anew_and_nothing_stop
     lost.up()
     cluster_id, ids, pids, client = lost.output("cluster_id"), _ids(lost), lost.pids(), Client(lost, tools)
     stranger = make_stack(hosts)
-    assert "it belongs to another cluster: stack organization/etcd-cluster/test" in stranger.refused()
+    assert (
+        "of a stack of this very name, organization/etcd-cluster/test, whose identity is not in the state"
+        in stranger.refused()
+    )
     stack = make_stack(hosts, ca=ca)
     with Writer(client) as writer:
         said = stack.up().stdout

@@ -67,13 +67,28 @@ def test_a_version_without_a_sum_is_refused(checksums: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("owner", [None, "owner"])
-def test_a_host_of_another_cluster_is_refused(owner: str | None) -> None:
-    seen = empty(stamp=Stamp("other", "h", "x", "org/project/prod"))
-    assert problems(seen, owner=owner) == [
+@pytest.mark.parametrize(("pid", "runs"), [("0", "does not run now"), ("42", "runs")])
+def test_a_host_of_another_stack_is_refused_without_dangerous_advice(owner: str | None, pid: str, runs: str) -> None:
+    unit = {"MainPID": pid, "FragmentPath": "/etc/systemd/system/etcd.service"}
+    links = ("/usr/local/bin/etcd",)
+    seen = empty(stamp=Stamp("other", "h", "x", "org/project/prod"), unit=unit, foreign_links=links)
+    assert problems(seen, owner=owner, stack="org/project/dev") == [
         (
-            "a: it belongs to another cluster: stack org/project/prod, node x (stamp in /etc/etcd/owner). "
-            "Destroy that stack first, wipe the host, or give this node another one; if that stack is this one and "
-            "its state was lost, see docs/state.md."
+            f"a: it serves node x of another stack of this program, org/project/prod; etcd {runs} there. "
+            "Use another host, or run `pulumi destroy` on that stack first. Remove nothing on the host by hand: "
+            "it would take that stack's member down."
+        )
+    ]
+
+
+def test_a_host_of_an_earlier_life_of_this_stack_is_told_so() -> None:
+    seen = empty(stamp=Stamp("other", "h", "a", "org/project/dev"))
+    assert problems(seen, owner="owner", stack="org/project/dev") == [
+        (
+            "a: it serves node a of a stack of this very name, org/project/dev, whose identity is not in the state; "
+            "etcd does not run now there. If `cluster_name` or the project was changed, set it back: a cluster keeps "
+            "it. If the state was lost or comes from another place, see docs/state.md. Remove nothing on the host "
+            "before that is clear."
         )
     ]
 
@@ -96,19 +111,30 @@ def test_a_taken_port_is_named_with_its_process() -> None:
     ]
 
 
-def test_an_etcd_that_somebody_else_installed_is_refused() -> None:
-    assert problems(empty(unit={"FragmentPath": "/lib/systemd/system/etcd.service"})) == [
-        (
-            "a: it has an etcd.service that this program did not install (/lib/systemd/system/etcd.service). "
-            "Stop it and remove it; its data stays where it is."
-        )
-    ]
+def test_an_etcd_that_somebody_else_runs_is_left_to_them() -> None:
+    unit = {"FragmentPath": "/lib/systemd/system/etcd.service", "MainPID": "42"}
+    (found,) = problems(empty(unit=unit, listening=((2379, "etcd (pid 42)"),)))
+    assert found.startswith(
+        "a: it has an etcd.service that this program did not install (/lib/systemd/system/etcd.service), and it runs, "
+        "perhaps for somebody who needs it. Use another host."
+    )
+    assert "outage" in found and "docs/restore.md" in found and "remove" not in found
 
 
-def test_binaries_of_others_are_refused() -> None:
-    assert problems(empty(foreign_links=("/usr/local/bin/etcd",))) == [
-        "a: /usr/local/bin/etcd exists and is not this program's. Remove it, or choose another `paths.bin_dir`."
-    ]
+def test_a_unit_that_somebody_else_installed_and_that_rests_is_refused() -> None:
+    (found,) = problems(empty(unit={"FragmentPath": "/lib/systemd/system/etcd.service"}))
+    assert "(/lib/systemd/system/etcd.service), which does not run. If no cluster needs this member" in found
+
+
+@pytest.mark.parametrize(
+    ("links", "text"),
+    [
+        (("/usr/local/bin/etcd",), "a: /usr/local/bin/etcd exists and is not this program's. Remove it, or"),
+        (("/b/etcd", "/b/etcdctl"), "a: /b/etcd and /b/etcdctl exist and are not this program's. Remove them, or"),
+    ],
+)
+def test_binaries_of_others_are_refused(links: tuple[str, ...], text: str) -> None:
+    assert problems(empty(foreign_links=links)) == [f"{text} choose another `paths.bin_dir`."]
 
 
 DROP_IN = "/etc/systemd/system/etcd.service.d/10-old.conf"

@@ -84,7 +84,7 @@ def test_nobody_else_adopts_them(hosts: Hosts, seen: HostFacts, given: dict[str,
     hosts.seen = {"a": seen}
     inputs, failures = check(hosts, {}, given)
     assert inputs["owner"] != "former-owner"
-    assert len(failures) == 1 and "it belongs to another cluster" in failures[0]
+    assert len(failures) == 1 and "it serves node " in failures[0]
 
 
 def two(second: HostFacts) -> tuple[dict[str, Any], dict[str, HostFacts]]:
@@ -103,7 +103,7 @@ def test_stamps_of_two_clusters_are_not_adopted(hosts: Hosts) -> None:
     given, looks = two(running(stamp=Stamp("another-owner", "h2", "b", "org/project/dev")))
     hosts.seen = dict(looks)
     _, failures = check(hosts, {}, given)
-    assert all("it belongs to another cluster" in failure for failure in failures) and len(failures) == 2
+    assert all("it serves node " in failure for failure in failures) and len(failures) == 2
 
 
 def test_a_host_that_is_down_does_not_keep_the_others_from_being_adopted(hosts: Hosts) -> None:
@@ -115,7 +115,7 @@ def test_a_host_that_is_down_does_not_keep_the_others_from_being_adopted(hosts: 
 def test_a_state_that_knows_its_cluster_adopts_nothing(hosts: Hosts) -> None:
     hosts.seen = {"a": running()}
     inputs, failures = check(hosts, {"owner": "mine"}, settings())
-    assert inputs["owner"] == "mine" and "it belongs to another cluster" in failures[0]
+    assert inputs["owner"] == "mine" and "it serves node " in failures[0]
 
 
 def test_a_restored_cluster_counts_in_place_of_the_one_in_the_state(hosts: Hosts) -> None:

@@ -637,7 +637,7 @@ def test_a_stale_agent_is_a_failure_before_any_host_is_asked(
 def test_a_stamp_of_this_cluster_is_known_only_with_its_state(hosts: Hosts) -> None:
     hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"))}
     assert check(hosts, {"owner": "o"}, PREFLIGHT)[1] == []
-    assert "it belongs to another cluster" in check(hosts, {}, PREFLIGHT)[1][0]
+    assert "it serves node a of a stack of this very name" in check(hosts, {}, PREFLIGHT)[1][0]
 
 
 def test_a_failed_check_keeps_the_owner(hosts: Hosts) -> None:

@@ -1,0 +1,100 @@
+"""Whose things are on a host. What is said never costs somebody else's member or data."""
+
+from etcd.member import Member
+from etcd.observation import HostFacts
+from etcd.ssh import as_text
+
+Finding = tuple[str, str]
+
+
+def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> list[Finding]:
+    """Return whose member the host carries, if it is not this one; `owner` is the id of this stack's cluster."""
+    found = seen.stamp
+    if found is None:
+        return []
+    runs = "runs" if seen.is_running else "does not run now"
+    if found.cluster != owner and found.stack == stack:
+        return [
+            (
+                (
+                    f"it serves node {found.node} of a stack of this very name, {found.stack}, whose identity "
+                    f"is not in the "
+                    f"state; etcd {runs} there"
+                ),
+                (
+                    "If `cluster_name` or the project was changed, set it back: a cluster keeps it. If the "
+                    "state was lost or "
+                    "comes from another place, see docs/state.md. Remove nothing on the host before that is clear"
+                ),
+            )
+        ]
+    if found.cluster != owner:
+        return [
+            (
+                (
+                    f"it serves node {found.node} of another stack of this program, "
+                    f"{found.stack or 'without a name'}; etcd "
+                    f"{runs} there"
+                ),
+                (
+                    "Use another host, or run `pulumi destroy` on that stack first. Remove nothing on the host "
+                    "by hand: "
+                    "it would take that stack's member down"
+                ),
+            )
+        ]
+    if found.node != member.name:
+        return [
+            (
+                f"its host is node {found.node} of this cluster already; a member cannot be renamed",
+                f"Call the node {found.node} again, or give it another host",
+            )
+        ]
+    return []
+
+
+def things(seen: HostFacts) -> list[Finding]:
+    """Return what others run or have installed where this program would."""
+    fragment = seen.unit.get("FragmentPath") if seen.stamp is None else None
+    if fragment and seen.is_running:
+        return [
+            (
+                (
+                    f"it has an etcd.service that this program did not install ({fragment}), and it runs, "
+                    f"perhaps for "
+                    "somebody who needs it"
+                ),
+                (
+                    "Use another host. To take a cluster that was made otherwise over, take a snapshot of it "
+                    "and stop all of "
+                    "its members, which is an outage; docs/restore.md says how its data goes into a new cluster"
+                ),
+            )
+        ]
+    findings = [
+        (
+            f"port {port} is taken by {process}",
+            "Stop that process, or choose another `client_port` or `peer_port`",
+        )
+        for port, process in seen.listening
+    ]
+    if fragment:
+        findings.append(
+            (
+                f"it has an etcd.service that this program did not install ({fragment}), which does not run",
+                (
+                    "If no cluster needs this member any more, remove the unit and run `systemctl "
+                    "daemon-reload`; its data "
+                    "stays where it is. Otherwise use another host"
+                ),
+            )
+        )
+    if seen.foreign_links:
+        exist, them = ("exists and is", "it") if len(seen.foreign_links) == 1 else ("exist and are", "them")
+        findings.append(
+            (
+                f"{as_text(seen.foreign_links)} {exist} not this program's",
+                f"Remove {them}, or choose another `paths.bin_dir`",
+            )
+        )
+    return findings
