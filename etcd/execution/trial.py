@@ -61,7 +61,8 @@ async def trial_start(hands: Hands, step: TrialStart) -> None:
 
 async def _try_on(hands: Hands, name: str) -> Result:
     wanted, seconds = hands.target.members[name], hands.deadlines.trial_start
-    how = wanted.member, wanted.revision, hands.leafs_for_start(name), seconds
+    # The staged leafs, also where a restart keeps the active ones for now: the switch to them may come in this run too.
+    how = wanted.member, wanted.revision, wanted.certificates, seconds
     output = await hands.guarded(
         name, "trial", *trial.arguments(*how), stdin=trial.archive(*how), seconds=seconds + _SECONDS_BESIDE
     )

@@ -117,8 +117,9 @@ for path in $(systemctl show -p DropInPaths --value etcd.service 2>/dev/null || 
 done >"$unit_file.d/limits.body"
 if [ -s "$unit_file.d/limits.body" ]; then { echo '[Service]'; cat "$unit_file.d/limits.body"; } >"$unit_file.d/limits.conf"; fi
 rm -f "$unit_file.d/limits.body"
-chmod 644 "$folder/$unit"
-mv "$folder/$unit" "$unit_file"
+# Written in its place, not moved there: a file that was moved keeps the SELinux label of where it was.
+cat "$folder/$unit" >"$unit_file"
+chmod 644 "$unit_file"
 state=$(systemctl show -p LoadState -p NeedDaemonReload "$unit" | sort | tr '\n' ' ')
 [ "$state" = 'LoadState=loaded NeedDaemonReload=no ' ] || systemctl daemon-reload
 : >"$folder/words"
