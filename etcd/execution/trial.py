@@ -13,7 +13,7 @@ _WHAT = {
     End.NOT_READY: "etcd did not come up with what is staged, tried apart from the cluster",
     End.CLIENT_REFUSED: (
         "etcd came up with what is staged, tried apart from the cluster, but gave this program's client certificate "
-        "no answer; that is how the roll and every client would find it"
+        "no answer, and so clients might get none either"
     ),
     End.PEER_REFUSED: (
         "etcd came up with what is staged, tried apart from the cluster, but refused its own peer certificate, so "
@@ -27,6 +27,8 @@ _NOISE = (
     "exceeded recommended request limit",
     "simple token is not cryptographically signed",
     "setting up serving from embedded etcd failed",
+    "Failed to detect schema version",
+    "failed to update storage version",
     "stopped publish because server is stopping",
     "WARNING: [core]",
     "Starting etcd-trial.service",

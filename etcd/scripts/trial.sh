@@ -11,6 +11,7 @@ folder=/run/etcd-cluster/trial
 net=$folder/net
 unit_file=/run/systemd/system/$unit
 own_name=trial-start
+beside=$data.$own_name
 # What WAL files of two segments and a small database take at most.
 kilobytes=160000
 
@@ -21,8 +22,7 @@ clear_away() {
 	fi
 	rm -rf "$unit_file" "$unit_file.d"
 	umount "$net" 2>/dev/null || :
-	rm -rf "$folder" "$data/$own_name" ${wal:+"$wal/$own_name"}
-	if [ -n "${beside:-}" ]; then rm -rf "$beside"; fi
+	rm -rf "$folder" "$beside" "$data/$own_name" ${wal:+"$wal/$own_name"}
 }
 end() { # WORD [LINE]: what came of it
 	printf '%s\n' "$@"
@@ -83,11 +83,15 @@ tar -xf - -C "$folder" --no-same-owner
 (cd "$folder" && sha256sum -c --status SHA256SUMS) || { echo 'the trial arrived damaged' >&2; exit 1; }
 place=$data log=$wal
 for directory in "$data" ${wal:+"$wal"}; do take_directory "$directory" "$user" "$group"; done
-# An account that is about to change cannot write into the directory that the member still uses.
-if [ "$(stat -c %U "$data")" != "$user" ] && systemctl is-active --quiet etcd.service; then
-	beside=$data.$own_name
-	mkdir -p "$beside"
-	chown "$user:$group" "$beside"
+# An account that is about to change can neither write where the member still writes nor read what that reads.
+if [ "$(stat -c %U:%G "$data")" != "$user:$group" ] && [ "$(systemctl show -p MainPID --value etcd.service)" -gt 0 ] 2>/dev/null; then
+	mkdir -p "$beside/log" "$beside/leafs"
+	for leaf in server peer; do
+		cp "$config/certificates/$certificates/$leaf.pem" "$config/certificates/$certificates/$leaf-key.pem" "$beside/leafs"
+		[ "$leaf" = peer ] && prefix=ETCD_PEER || prefix=ETCD
+		printf '%s_CERT_FILE="%s"\n%s_KEY_FILE="%s"\n' "$prefix" "$beside/leafs/$leaf.pem" "$prefix" "$beside/leafs/$leaf-key.pem"
+	done >>"$folder/trial.env"
+	chown -R "$user:$group" "$beside"
 	place=$beside log=${wal:+"$beside/log"}
 	sed "s|^WorkingDirectory=.*|WorkingDirectory=$beside|" "$folder/$unit" >"$folder/$unit.new"
 	mv "$folder/$unit.new" "$folder/$unit"
@@ -95,7 +99,7 @@ if [ "$(stat -c %U "$data")" != "$user" ] && systemctl is-active --quiet etcd.se
 fi
 for directory in "$place" ${log:+"$log"}; do
 	free=$(df -Pk "$directory" 2>/dev/null | awk 'NR == 2 { print $4 }')
-	[ "${free:-0}" -ge "$kilobytes" ] || [ -n "${beside:-}" ] ||
+	[ "${free:-0}" -ge "$kilobytes" ] ||
 		end skipped "it takes $kilobytes KiB in $directory for a moment, and ${free:-0} are free"
 done
 printf 'ETCD_DATA_DIR="%s"\n' "$place/$own_name" >>"$folder/trial.env"

@@ -1,6 +1,7 @@
 """Trial starts: when they are due, what is tried, and what is said of one that failed."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +257,24 @@ def test_etcd_that_ended_is_told_with_what_systemd_has(host: Namespace) -> None:
     said = try_on(host).splitlines()
     assert said[0] == "not-ready"
     assert said[1] == "systemd: Result=failed, ExecMainCode=failed, ExecMainStatus=failed"
+
+
+def test_an_account_that_changes_is_tried_beside_the_data_with_leafs_that_it_can_read(host: Namespace) -> None:
+    leafs = host.folder / "etcd/certificates/c1"
+    leafs.mkdir(parents=True)
+    for name in ("server.pem", "server-key.pem", "peer.pem", "peer-key.pem"):
+        (leafs / name).write_text(name)
+    data = host.folder / "etcd/data"
+    (data / "member").mkdir(parents=True)
+    os.chown(data, 12345, 12345)
+    host.answer("42")
+    assert try_on(host).splitlines()[0] == "not-ready", "42 is no state of a unit"
+    variables = read((host.folder / "env").read_text())
+    assert variables["ETCD_DATA_DIR"] == f"{data}.trial-start/trial-start"
+    assert variables["ETCD_PEER_KEY_FILE"] == f"{data}.trial-start/leafs/peer-key.pem"
+    assert f"WorkingDirectory={data}.trial-start\n" in (host.folder / "unit").read_text()
+    assert sorted(path.name for path in data.parent.iterdir() if "trial" in path.name) == []
+    assert data.stat().st_uid == 12345
 
 
 def test_without_space_no_trial_is_made(host: Namespace) -> None:
