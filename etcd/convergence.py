@@ -13,6 +13,7 @@ from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
+from etcd.repeats import Repeats
 from etcd.ssh import Address, Pool, Session
 from etcd.waiting import looking, reported
 
@@ -125,7 +126,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[str] = set()
     done: frozenset[Step] = frozenset()
-    doubts = _Doubts(run, hands.target)
+    doubts, repeats = _Doubts(run, hands.target), Repeats()
     settled, steps = True, 0
     while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
@@ -161,7 +162,12 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
         if silence and await doubts.is_new(str(step)):
             settled = True
             continue
+        if repeats.needs_look(step, look.facts):
+            await asyncio.sleep(doubt.SETTLE_SECONDS)
+            settled = True
+            continue
         await execute(replace(hands, facts=look.facts), step)
+        repeats.taken(step, look.facts)
         done, steps = done | {step}, steps + 1
         doubts.clear()
         settled = settled and not isinstance(step, _UNSETTLING)

@@ -20,14 +20,13 @@ def rests_on_silence(step: Step, target: Target, facts: Mapping[str, HostFacts],
 
     It stops or removes that member, or brings to life what may be a copy of its data.
     """
-    serving = {name: seen.status.member_id for name, seen in facts.items() if seen.healthy and seen.status}
+    serving = {name: seen.status.member_id for name, seen in facts.items() if seen.serves and seen.status}
     match step:
         case RemoveMember() | UpdatePeerUrl():
             return step.member_id not in alive.union(serving.values())
         case StartExisting():
-            return any(facts[name].is_running for name in step.names) or (
-                not serving and any(former_urls(target.members[name].member, facts[name]) for name in step.names)
-            )
+            names = [name for name in step.names if name in target.members]
+            return not serving and any(former_urls(target.members[name].member, facts[name]) for name in names)
         case Restart():
             return step.name not in serving
     return False
@@ -38,7 +37,7 @@ def is_passing(target: Target, facts: Mapping[str, HostFacts], alive: frozenset[
     return any(
         seen.is_running or (seen.wal is not None and seen.wal.member_id in alive)
         for name, seen in facts.items()
-        if name in target.members and not (seen.healthy and seen.status)
+        if name in target.members and not seen.serves
     )
 
 

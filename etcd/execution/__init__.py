@@ -22,6 +22,8 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await birth.start_new(hands, step)
         case planning.StartExisting():
             await birth.start_existing(hands, step)
+        case planning.AwaitServing():
+            await birth.await_serving(hands, step)
         case planning.SwitchCertificates():
             await birth.switch_certificates(hands, step)
         case planning.RecordBirth():

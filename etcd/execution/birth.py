@@ -1,13 +1,14 @@
 """Starting members: of a new cluster, and of one that has its data."""
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterable
 
-from etcd.errors import ClusterError
-from etcd.execution.hands import CRASH_VARIABLE, Former, Hands, crash_point
+from etcd.errors import ClusterError, Problem
+from etcd.execution.hands import CRASH_VARIABLE, POLL_SECONDS, Former, Hands, crash_point
 from etcd.execution.restart import put_back
-from etcd.planning import Attempt, StartExisting, StartNew, SwitchCertificates, born_text
+from etcd.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, born_text, unasked
 from etcd.render import bootstrap_environment
 
 
@@ -59,7 +60,7 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
             await hands.activate(name)
         else:
             await hands.relocate(name, back=True)
-        return await hands.start(name, "restart" if hands.facts[name].is_running else "start")
+        return await hands.start(name, "start")
 
     before = await hands.on_each(step.names, start)
     crash_point("started-existing")
@@ -74,6 +75,30 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
         ended = await hands.on_each(formers, lambda name: hands.await_one(name, before[name], 0))
         await put_back(hands, {name: formers[name] for name in formers if name in failed or ended[name]}, error)
     await hands.on_each([name for name in voters if name in switched], hands.remember_served)
+
+
+async def await_serving(hands: Hands, step: AwaitServing) -> None:
+    """Wait until members that are starting serve, or one of them has ended; raises when neither comes in time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + hands.deadlines.bootstrap
+    while True:
+        looks = await hands.on_each(step.names, hands.look)
+        if all(seen.serves for seen in looks.values()) or not all(seen.is_running for seen in looks.values()):
+            return
+        if loop.time() > deadline:
+            raise ClusterError(
+                *(
+                    Problem(
+                        name,
+                        f"{unasked.why(seen)}, after {hands.deadlines.bootstrap} s",
+                        f"Look at `journalctl -u etcd` on {name}; what was stopped (`systemctl stop etcd`), the next "
+                        "`pulumi up` starts on the settings that are wanted",
+                    )
+                    for name, seen in looks.items()
+                    if not seen.serves
+                )
+            )
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def record_birth(hands: Hands, names: Iterable[str]) -> None:

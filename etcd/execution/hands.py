@@ -15,7 +15,7 @@ from etcd.journal import last_words
 from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
-from etcd.planning import Target
+from etcd.planning import Target, unasked
 from etcd.planning.trust import unverified
 from etcd.planning.versions import Minor, minor
 from etcd.ssh import Session
@@ -23,7 +23,7 @@ from etcd.ssh import Session
 # The guard in front of each script waits up to 120 s for another run's step to end.
 _GUARD_SECONDS = 130
 _ENDED = 3
-_POLL_SECONDS = 0.2
+POLL_SECONDS = 0.2
 CRASH_VARIABLE = "ETCD_CLUSTER_CRASH_AT"
 
 T = TypeVar("T")
@@ -302,18 +302,23 @@ class Hands:
         what = "etcd ended at its start" if result.status == _ENDED else f"etcd was not ready within {seconds} s"
         return Problem(name, f"{what}. Its last words:\n{words}\n", "Correct the cause and run `pulumi up` again")
 
+    async def look(self, name: str) -> HostFacts:
+        """Look at a node and ask its member, where it runs by now."""
+        return await observe(self.sessions[name], self.member(name), "member", self.deadlines.command)
+
     async def await_serving(self, name: str) -> None:
         """Wait until a member gives a linearizable answer and has applied what the leader had before this step."""
         goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
         deadline = asyncio.get_running_loop().time() + self.deadlines.member_start
         while True:
-            seen = await observe(self.sessions[name], self.member(name), "member", self.deadlines.command)
+            seen = await self.look(name)
             if seen.serves and seen.status and seen.status.raft_applied_index >= goal:
                 return
             if asyncio.get_running_loop().time() > deadline:
                 raise ClusterError.of(
                     name,
-                    f"it started, but did not serve and catch up within {self.deadlines.member_start} s",
+                    f"it started, but did not serve and catch up within {self.deadlines.member_start} s: "
+                    f"{unasked.why(seen)}",
                     f"Look at `journalctl -u etcd` on {name}",
                 )
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)

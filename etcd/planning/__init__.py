@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning import membership, rolling, trial, versions
+from etcd.planning import membership, rolling, trial, unasked, versions
 from etcd.planning.birth import plan_silent, refuse_copies, refuse_foreign_data
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
+    AwaitServing,
     CancelDowngrade,
     CheckV2Store,
     DisarmAlarms,
@@ -45,6 +46,7 @@ from etcd.planning.target import (
 __all__ = [
     "AddLearner",
     "Attempt",
+    "AwaitServing",
     "CancelDowngrade",
     "CheckV2Store",
     "DisarmAlarms",
@@ -133,4 +135,5 @@ def _plan_serving(now: Situation) -> Plan:
             if not steps:
                 raise
             break
-    return trial.before(Plan(tuple(steps), tuple(str(problem) for problem in now.down.values())), now)
+    told = [*now.down.values(), *unasked.problems(now.wanted_facts)]
+    return trial.before(Plan(tuple(steps), tuple(str(problem) for problem in told)), now)

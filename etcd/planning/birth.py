@@ -4,9 +4,14 @@ from collections.abc import Mapping
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning.steps import Plan, StartExisting, StartNew, Step, SwitchCertificates
+from etcd.planning import unasked
+from etcd.planning.steps import AwaitServing, Plan, Restart, StartExisting, StartNew, Step, SwitchCertificates
 from etcd.planning.target import Attempt, Refusal, Target, cluster_ids, quorum
+from etcd.planning.trust import unverified
 from etcd.ssh import as_text
+
+# So few that a restart of one is an outage anyway
+FEW_VOTERS = 2
 
 
 def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
@@ -154,20 +159,55 @@ def _start_stopped(
         )
     if len(with_data) < needed:
         raise Refusal(*(problem for name, problem in down.items() if name in voting))
-    stopped = tuple(
-        name
-        for name in with_data
-        if not facts[name].is_running or facts[name].running_revision != target.members[name].revision
-    )
     warnings = tuple(str(problem) for problem in down.values())
     if not born:
         ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
         warnings += (f"All hosts hold data of cluster {as_text(sorted(ids))}; it is resumed",)
-    # A member whose certificate has ended serves nobody; that may be all there is to mend.
+    # A member whose certificate has ended serves nobody; that may be all there is to change.
     leafs = stale_leafs(facts, target)
-    steps: list[Step] = [SwitchCertificates(leafs)] if leafs else []
-    voters = sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)
-    return Plan((*steps, StartExisting((*(stopped or with_data), *voters))), warnings)
+    steps: list[Step] = [SwitchCertificates(leafs)] if leafs and not unverified(facts, leafs) else []
+    running = [name for name in with_data if facts[name].is_running]
+    if not steps:
+        unasked.refuse(facts, running)
+    elif unasked.problems(facts):
+        return Plan(tuple(steps), warnings)
+    stopped = [name for name in with_data if not facts[name].is_running]
+    stopped += sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)
+    if stopped:
+        steps.append(StartExisting(tuple(stopped)))
+    return Plan(
+        tuple(steps) or (_change_running(facts, running, max(len(voting), len(target.known)), target),), warnings
+    )
+
+
+def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: int, target: Target) -> Step:
+    """Return what may be done where every member runs and none serves: never more than one of them is touched.
+
+    A revision that never served while a former one did may be the cause. With one or two voters a restart costs no
+    quorum that the others could have.
+    """
+    stale = [name for name in running if facts[name].running_revision != target.members[name].revision]
+    # Another version takes steps before it that need members that serve.
+    same = [name for name in running if facts[name].active_version in ("", target.members[name].member.version)]
+    if (unproven := [name for name in same if facts[name].is_unproven]) and _may_spare(facts, running, voters):
+        return Restart(unproven[0], False)
+    if voters <= FEW_VOTERS and (able := [name for name in stale if name in same]):
+        return Restart(able[0], False)
+    if starting := tuple(name for name in running if not facts[name].is_active):
+        return AwaitServing(starting)
+    action = "Look at `journalctl -u etcd` on it, at the way between the members and at their clocks"
+    if stale:
+        action += (
+            ". No member that runs is restarted while none serves; to start all of them on the changed settings, run "
+            "`systemctl stop etcd` on every node and then `pulumi up`"
+        )
+    raise Refusal(*(Problem(name, unasked.why(facts[name]), action) for name in running))
+
+
+def _may_spare(facts: Mapping[str, HostFacts], running: list[str], voters: int) -> bool:
+    """Return whether a restart costs no quorum that may be there although nobody tells of it."""
+    has_none = any(seen.status and seen.status.leader_id in ("", "0") for seen in facts.values())
+    return has_none or voters <= FEW_VOTERS or len(running) - 1 >= quorum(voters)
 
 
 def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:

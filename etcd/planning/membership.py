@@ -42,12 +42,13 @@ def start(now: Situation) -> list[Step]:
 def drop(now: Situation) -> list[Step]:
     """Drop members that are not wanted and do not answer, learners that lost their data, and what they left."""
     steps: list[Step] = [DisarmAlarms(now.stray_alarms)] if now.stray_alarms else []
-    steps += [
-        RemoveMember(entry.member_id, now.label(entry), now.host_of(entry))
-        for entry in now.unwanted
-        if not now.is_alive(entry)
-    ]
-    steps += [RemoveMember(entry.member_id, now.label(entry), None) for entry in replacement.replaced(now).values()]
+    dead = [(entry, now.host_of(entry)) for entry in now.unwanted if not now.is_alive(entry)]
+    dead += [(entry, None) for entry in replacement.replaced(now).values()]
+    for entry, host in dead:
+        # Who gives no answer may vote all the same. Where the voters that answer are no quorum, one of these does.
+        if not entry.is_learner:
+            _refuse_without_quorum(now, entry)
+        steps.append(RemoveMember(entry.member_id, now.label(entry), host))
     steps += [
         RemoveMember(entry.member_id, name, None)
         for name, entry in now.by_url.items()
@@ -159,15 +160,20 @@ def remove(now: Situation) -> list[Step]:
         )
     # While members are still to be added, this is a forecast only; it is judged when its turn comes.
     if not first.is_learner and (not now.missing or _corrupt(now)):
-        staying = len(now.voters) - 1
-        healthy = now.healthy_voters(without=[first.member_id])
-        if healthy < quorum(staying):
-            raise refuse(
-                now.label(first),
-                f"without it {healthy} of {staying} voters would answer, and {quorum(staying)} must",
-                "Repair the members that do not answer first",
-            )
+        _refuse_without_quorum(now, first)
     return [
         RemoveMember(entry.member_id, now.label(entry), now.host_of(entry), entry.member_id == now.leader_id)
         for entry in going
     ]
+
+
+def _refuse_without_quorum(now: Situation, entry: ListedMember) -> None:
+    """Refuse the removal of a voter without which too few would answer."""
+    staying = len(now.voters) - 1
+    healthy = now.healthy_voters(without=[entry.member_id])
+    if healthy < quorum(staying):
+        raise refuse(
+            now.label(entry),
+            f"without it {healthy} of {staying} voters would answer, and {quorum(staying)} must",
+            "Repair the members that do not answer first",
+        )

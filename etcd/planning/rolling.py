@@ -1,14 +1,12 @@
 """The last stages of a plan: new certificates, then restarts, one at a time and the leader last."""
 
 from etcd.errors import Problem
-from etcd.planning import trust, versions
-from etcd.planning.birth import stale_leafs
+from etcd.planning import trust, unasked, versions
+from etcd.planning.birth import FEW_VOTERS, stale_leafs
 from etcd.planning.situation import Situation
 from etcd.planning.steps import Restart, Step, SwitchCertificates
 from etcd.planning.target import Refusal, quorum
 from etcd.ssh import as_text
-
-_FEW = 2
 
 
 def certificates(now: Situation) -> list[Step]:
@@ -27,7 +25,7 @@ def restarts(now: Situation) -> list[Step]:
     facts = {name: seen for name, seen in now.facts.items() if name in now.target.members}
     # One that runs what is wanted, does not serve, and has a way back was left so by a run that was interrupted. It may
     # vote all the same, so from three voters on the others must be a quorum without it.
-    spared = len(now.voters) <= _FEW or now.healthy_voters() >= quorum(len(now.voters))
+    spared = len(now.voters) <= FEW_VOTERS or now.healthy_voters() >= quorum(len(now.voters))
     stale = [
         name
         for name, seen in facts.items()
@@ -53,6 +51,7 @@ def restarts(now: Situation) -> list[Step]:
                 for problem in down.values()
             )
         )
+    unasked.refuse(facts, stale)
     stale = _allowed(now, stale)
     trust.refuse_narrow(now, stale)
     ordered = sorted(stale, key=lambda name: (name in now.serving, now.leads(name), name))
@@ -65,15 +64,20 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
     sick = sorted(
         name for name in now.facts if name in now.by_url and name not in now.serving and not now.by_url[name].is_learner
     )
-    if not sick or not set(stale) - set(sick) or voters - len(sick) - 1 >= quorum(voters):
+    if not sick or voters - len(sick) - 1 >= quorum(voters):
         return stale
-    if first := [name for name in stale if name in sick]:
+    # A member that runs and does not answer may vote all the same.
+    safe = voters <= FEW_VOTERS or now.healthy_voters(without=[now.by_url[name].member_id for name in sick]) >= quorum(
+        voters
+    )
+    if safe and (first := [name for name in stale if name in sick]):
         return first
     raise Refusal(
         *(
             Problem(
                 name,
-                f"it does not serve, so no other member may restart (quorum of {voters} is {quorum(voters)})",
+                f"it does not serve, so no other member may restart (quorum of {voters} is {quorum(voters)}); "
+                f"{unasked.why(now.facts[name])}",
                 "Look at `journalctl -u etcd` on it and repair it first",
             )
             for name in sick

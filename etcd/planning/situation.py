@@ -25,7 +25,12 @@ class Situation:
     @cached_property
     def serving(self) -> dict[str, HostFacts]:
         """The hosts whose member gives a linearizable answer."""
-        return {name: seen for name, seen in self.facts.items() if seen.healthy and seen.status is not None}
+        return {name: seen for name, seen in self.facts.items() if seen.serves}
+
+    @cached_property
+    def wanted_facts(self) -> dict[str, HostFacts]:
+        """The hosts of wanted nodes that answered."""
+        return {name: seen for name, seen in self.facts.items() if name in self.target.members}
 
     @cached_property
     def leader_id(self) -> str:

@@ -36,6 +36,16 @@ class StartExisting:
 
 
 @dataclass(frozen=True)
+class AwaitServing:
+    """Wait for members that are starting by themselves, while no member serves; nothing is touched."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"wait until {', '.join(self.names)} {'serves' if len(self.names) == 1 else 'serve'}, starting already"
+
+
+@dataclass(frozen=True)
 class SwitchCertificates:
     """Put staged leaf certificates into use; nothing restarts."""
 
@@ -208,6 +218,7 @@ Step = (
     TrialStart
     | StartNew
     | StartExisting
+    | AwaitServing
     | SwitchCertificates
     | RecordBirth
     | Restart

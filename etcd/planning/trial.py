@@ -8,6 +8,7 @@ from dataclasses import replace
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
+    AwaitServing,
     DisarmAlarms,
     Plan,
     RecordBirth,
@@ -24,7 +25,7 @@ from etcd.planning.steps import (
 )
 
 # What brings back or tidies up what is there already; no trial holds it up.
-_REPAIRS = (StartExisting, RecordBirth, Reinstall, RememberServed, DisarmAlarms, Retire)
+_REPAIRS = (StartExisting, AwaitServing, RecordBirth, Reinstall, RememberServed, DisarmAlarms, Retire)
 
 
 def before(plan: Plan, now: Situation) -> Plan:

@@ -19,6 +19,7 @@ from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus
 from etcd.planning import Attempt, Observed, Step, Target, TargetMember, born_text, quorum
 from etcd.planning.versions import Minor, minor, text
+from etcd.query import Query
 from etcd.wal import WalIdentity
 
 WANTED = "r1"
@@ -30,6 +31,8 @@ class Host(NamedTuple):
     """A machine; `place` is its address, `data` the id of the member whose data it holds, `runs` its revision.
 
     A `foreign` one serves another cluster by now; `served` is the revision that it remembers as one that served.
+    A `hidden` member votes, but we get no answer of it: `unasked` where etcdctl fails on its own host, `refuses` where
+    the member refuses our client from everywhere, `mute` where nothing comes back.
     """
 
     place: str
@@ -44,6 +47,7 @@ class Host(NamedTuple):
     attempt: str = ""
     foreign: bool = False
     served: str = ""
+    hidden: str = ""
 
 
 class Entry(NamedTuple):
@@ -102,6 +106,15 @@ class World(_Fields):
     def live_voters(self) -> int:
         """Return how many voters run."""
         return sum(entry.id in self._runners for entry in self.voters)
+
+    def answers(self, member_id: str) -> bool:
+        """Return whether a member runs and would answer us from another host."""
+        host = self.runner(member_id)
+        return host is not None and host.hidden in ("", "unasked")
+
+    def answering_voters(self) -> int:
+        """Return how many voters answer us."""
+        return sum(self.answers(entry.id) for entry in self.voters)
 
     @cached_property
     def has_quorum(self) -> bool:
@@ -185,7 +198,8 @@ def seen_serving(world: World, wish: Wish) -> bool:
     voters = {entry.id for entry in world.voters}
     hosts = [world.host(place) for place in wish.nodes.values()]
     return world.has_quorum and any(
-        host.powered and host.reachable and host.data in voters and world.runner(host.data) for host in hosts
+        host.powered and host.reachable and not host.hidden and host.data in voters and world.runner(host.data)
+        for host in hosts
     )
 
 
@@ -205,11 +219,12 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
             continue
         entry = next((each for each in world.members if each.id == host.data), None)
         answers = bool(host.runs and entry)
-        healthy = answers and serves and not host.sick and entry is not None and not entry.learner
+        seen_here = not host.sick and not host.hidden
+        healthy = answers and serves and seen_here and entry is not None and not entry.learner
         if healthy:
             unseen -= {host.data}
         status = None
-        if answers and entry and not host.sick:
+        if answers and entry and seen_here:
             version = wish.version(host.runs)
             leader = world.leader or "0"
             storage = world.storage if minor(version) > (3, 5) else ""
@@ -222,10 +237,10 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
     if not seen_serving(world, wish):
         # Only hosts whose disk names another address ask there, and any answer counts.
         copies = {host.data for place in wish.nodes.values() if not (host := world.host(place)).runs and host.data}
-        return seen, frozenset(each for each in copies & unseen if world.runner(each))
+        return seen, frozenset(each for each in copies & unseen if world.answers(each))
     # What answers at an address that no observed host shows; a learner never gives a linearizable answer.
     voters = {entry.id for entry in world.voters}
-    return seen, frozenset(each for each in unseen & voters if serves and world.runner(each))
+    return seen, frozenset(each for each in unseen & voters if serves and world.answers(each))
 
 
 @lru_cache(None)
@@ -270,7 +285,18 @@ def facts(
         members=members,
         healthy=healthy,
         alarms=alarms,
+        query=_query(host, status, healthy),
     )
+
+
+def _query(host: Host, status: MemberStatus | None, healthy: bool) -> Query:
+    if not host.runs:
+        return Query.NOT_ASKED
+    if host.hidden in ("unasked", "refuses"):
+        return Query.CANNOT_ASK
+    if status is None:
+        return Query.SILENT
+    return Query.SERVES if healthy else Query.ERROR
 
 
 @lru_cache(None)
@@ -419,7 +445,7 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
             # Nobody can tell while nobody serves; etcd ends at once.
             failed = "a removed member ended at its start"
             continue
-        if whole.has_quorum and any(entry.id == host.data for entry in whole.voters) and whole.runner(host.data):
+        if whole.host(place).runs:
             raise Harm(f"{step}: {name} runs")
         kept = minor(wish.version(host.active)) >= minor(world.storage or "0.0")
         switched = name in wish.places and (minor(wish.version(host.active)) == minor(wish.version(WANTED)) or not kept)
@@ -481,7 +507,7 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     before = world.host(place)
     if not before.data or before.data not in world.listed:
         raise Harm(f"{step}: no member")
-    if (world.leader == before.data) != step.leads:
+    if not before.hidden and (world.leader == before.data) != step.leads:
         raise Harm(f"{step}: leads {step.leads}, but the leader is {world.leader}")
     stale_followers = [
         name
@@ -493,8 +519,10 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     sick = [place for place in wish.places.values() if world.host(place).sick and world.host(place).runs != WANTED]
     if sick and not before.sick:
         raise Harm(f"{step}: {sick} do not serve and restart first")
+    if before.hidden in ("unasked", "refuses") and before.served in ("", before.runs):
+        raise Harm(f"{step}: it cannot be asked on a revision that served")
     worlds = [_handed_over(world, place)] if step.leads else []
-    serves = not before.sick and world.has_quorum
+    serves = not before.sick and not before.hidden and world.has_quorum
     back = before.runs if serves else before.served or before.runs
     world = (worlds[-1] if worlds else world).with_host(place, served=before.runs if serves else before.served)
     world = world.with_host(place, active=WANTED, leafs=LEAFS)
@@ -508,12 +536,14 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     if before.runs != WANTED:
         world = world.with_host(place, sick=False)
     elif back != WANTED:
-        worlds.append(world.with_host(place, active=back, runs=back, sick=False))
+        worlds.append(world.with_host(place, active=back, runs=back, sick=False, hidden=""))
         return Done(worlds, "it is put back")
     worlds.append(_started(world, place, wish))
     world = worlds[-1]
     if world.host(place).sick:
         return Done(worlds, f"{step.name} stays sick")
+    if before.hidden:
+        return Done([*worlds, world.with_host(place, active=back, runs=back)], f"{step.name} stays hidden")
     return Done([*worlds, world.with_host(place, served=WANTED)])
 
 
@@ -530,7 +560,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
     if entry is None:
         raise Harm(f"{step}: not listed")
     alive = world.runner(entry.id) is not None
-    _asked_for(world, step, entry, alive, wish)
+    _asked_for(world, step, entry, world.answers(entry.id), wish)
     rest = [each for each in world.voters if each.id != entry.id]
     if not entry.learner:
         if sum(each.started for each in rest) < quorum(len(rest)):
@@ -539,7 +569,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
             raise Harm(f"{step}: etcd refuses, unhealthy cluster")
         others = [each for each in world.members if not each.learner and each.id != entry.id and world.runner(each.id)]
         due = [each for each in others if each.place not in wish.places.values()]
-        if alive and world.leader == entry.id and due and world.alarm != (entry.id, "CORRUPT"):
+        if world.answers(entry.id) and world.leader == entry.id and due and world.alarm != (entry.id, "CORRUPT"):
             raise Harm(f"{step}: the leader leaves before {due}")
     worlds = []
     if step.leads and step.host:

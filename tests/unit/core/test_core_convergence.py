@@ -18,7 +18,7 @@ from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts
-from etcd.planning import RecordBirth, Refusal, Restart, StartExisting, StartNew, Step, Target
+from etcd.planning import RecordBirth, Refusal, Reinstall, Restart, StartExisting, StartNew, Step, Target
 from etcd.ssh import Address
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
@@ -158,8 +158,15 @@ def test_a_host_that_is_down_is_told_and_the_others_go_on(monkeypatch: pytest.Mo
 
 
 def test_a_cluster_that_never_becomes_as_wanted_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Restless(Cluster):
+        """Another member is stopped after each step, and no look is like one before."""
+
+        async def observe_all(self, *_: Any) -> convergence.Look:
+            name = "bc"[len(self.steps) % 2]
+            return convergence.Look({**ALL_SERVE, name: stopped(name, attempt=str(len(self.steps)))}, frozenset())
+
     with pytest.raises(ClusterError, match="it is not as wanted after 300 steps"):
-        run(Cluster({**ALL_SERVE, "c": stopped("c")}), target(), monkeypatch)
+        run(Restless(), target(), monkeypatch)
 
 
 # clocks
@@ -282,7 +289,8 @@ def voting(milliseconds: int, **changes: Any) -> Target:
     return Target(members)
 
 
-SILENT = {name: silent(name) for name in "abc"}
+ACTIVE = {"MainPID": "42", "ActiveState": "active"}
+SILENT = {name: silent(name, unit=ACTIVE) for name in "abc"}
 
 
 @pytest.mark.parametrize(("election", "pause"), [(1000, SETTLE_SECONDS), (30_000, 60)])
@@ -301,10 +309,49 @@ def test_a_roll_goes_on_one_by_one_after_an_election(monkeypatch: pytest.MonkeyP
     assert Restart("b", False) in cluster.steps and not any(isinstance(step, StartExisting) for step in cluster.steps)
 
 
-def test_members_that_stay_silent_are_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Changing(SILENT, SILENT, ALL_SERVE)
-    run(cluster, target(), monkeypatch)
-    assert cluster.steps == [StartExisting(("a", "b", "c"))]
+def test_members_that_stay_silent_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing(SILENT)
+    with pytest.raises(Refusal, match="a: etcd runs on it, but does not answer"):
+        run(cluster, target(), monkeypatch)
+    assert (cluster.steps, cluster.pauses) == ([], [SETTLE_SECONDS])
+
+
+# what is due again at once
+
+
+HIDDEN = {**ALL_SERVE, "b": serving("b", uninstalled=("etcd.service",))}
+
+
+def test_a_step_that_changed_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing(HIDDEN)
+    with pytest.raises(ClusterError) as error:
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == [Reinstall("b", ("etcd.service",))] and cluster.pauses == [SETTLE_SECONDS]
+    assert (
+        'the step "put back etcd.service on b, without a restart" was taken, and a look at the hosts shows the same'
+        in (str(error.value))
+    )
+
+
+def test_a_step_whose_effect_shows_at_the_second_look_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Changing(HIDDEN, HIDDEN, ALL_SERVE)
+    assert run(cluster, target(), monkeypatch).steps == 1
+
+
+def test_a_step_that_is_due_again_on_other_facts_is_an_error_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = {**STALE, "b": serving("b", running_revision="r2")}
+    cluster = Changing(STALE, again)
+    with pytest.raises(ClusterError, match="it is due again"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == [Restart("b", False)]
+
+
+def test_two_steps_that_undo_each_other_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    unrecorded = {**ALL_SERVE, "c": serving("c", born=None)}
+    cluster = Changing(HIDDEN, unrecorded, HIDDEN, HIDDEN, unrecorded)
+    with pytest.raises(ClusterError, match="shows the same as before it"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == [Reinstall("b", ("etcd.service",)), RecordBirth(("c",))]
 
 
 def test_members_that_do_not_run_are_started_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

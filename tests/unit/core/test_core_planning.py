@@ -24,6 +24,7 @@ from etcd.observation import HostFacts
 from etcd.planning import (
     AddLearner,
     Attempt,
+    AwaitServing,
     Plan,
     Promote,
     RecordBirth,
@@ -149,8 +150,8 @@ def test_only_the_stopped_member_is_started_beside_silent_ones() -> None:
     assert steps({"a": silent("a"), "b": stopped("b"), "c": silent("c")}) == [StartExisting(("b",))]
 
 
-def test_members_that_all_run_and_do_not_serve_are_restarted() -> None:
-    assert steps({name: silent(name) for name in "abc"}) == [StartExisting(("a", "b", "c"))]
+def test_members_that_are_starting_by_themselves_are_waited_for() -> None:
+    assert steps({name: silent(name) for name in "abc"}) == [AwaitServing(("a", "b", "c"))]
 
 
 def test_a_silent_cluster_takes_its_new_certificates_before_any_restart() -> None:

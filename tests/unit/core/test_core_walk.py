@@ -16,7 +16,7 @@ from simulation import Harm, Host, Wish, World
 from walking import LEARNERS, NAMES, VOTERS, Walk, clusters, walk, walk_all
 
 from etcd import planning
-from etcd.planning import birth, membership, replacement, rolling, situation, trial, versions
+from etcd.planning import birth, membership, replacement, rolling, situation, trial, unasked, versions
 
 CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
@@ -176,8 +176,8 @@ MUTANTS: dict[str, Mutant] = {
     "an old member is given up unasked": (situation, "confirmed and seen is not None", "seen is not None", ("HHr",)),
     "the alarm of a removed member stays": (membership, "if now.stray_alarms else []", "if False else []", ("HHH",)),
     "any alarm is disarmed": (situation, "if all(member not in listed for member, _ in self.alarms)", "if True", ("HHH",)),
-    "members that leave do not vote": (birth, "(*(stopped or with_data), *voters)", "(stopped or with_data)", ("TT",)),
-    "a restart with a member sick": (rolling, "    if first := ", "    return stale\n    if first := ", ("HSK", "SSK")),
+    "members that leave do not vote": (birth, "    stopped += sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)\n", "", ("TT",)),
+    "a restart with a member sick": (rolling, "    if safe and (first := ", "    return stale\n    if safe and (first := ", ("HSK", "SSK")),
     "a restart with a host down": (rolling, "    if down and changed:", "    if False:", ("HSD", "SSD")),
     "the leader restarts first": (rolling, "now.leads(name), name))", "not now.leads(name), name))", ("SSS",)),
     "the sick are not first": (rolling, "(name in now.serving, ", "(name not in now.serving, ", ("SSk", "SSSSk")),
@@ -198,6 +198,14 @@ MUTANTS: dict[str, Mutant] = {
     "data of another cluster will do": (planning, "    refuse_foreign_data(staying, target)\n", "", ("HHZ", "Z")),
     "too few start": (birth, "    if len(with_data) < needed:\n        raise Refusal(*(problem for name, problem in down.items() if name in voting))", "", ("TDD",)),
     "a switch that was taken back stays": (membership, "            steps.append(Reinstall(name, lost))", "            pass", ("HHe",)),
+    "a running member is started": (birth, "stopped = [name for name in with_data if not facts[name].is_running]", "stopped = list(with_data)", ("K", "TjD")),
+    "a member that cannot be asked restarts": (rolling, "    unasked.refuse(facts, stale)\n", "", ("HHHn", "HHHf")),
+    "a cluster that cannot be asked restarts": (birth, "        unasked.refuse(facts, running)\n", "        pass\n", ("n", "f")),
+    "what cannot be asked is taken for down": (unasked, "return seen.is_running and seen.query is Query.CANNOT_ASK", "return False", ("n", "HHHn")),
+    "one that never proved itself stays": (unasked, "return cannot_ask(seen) and not seen.is_unproven", "return cannot_ask(seen)", ("HHP",)),
+    "a restart that the quorum may rest on": (rolling, "    if safe and (first", "    if (first", ("HjK", "HHjKK")),
+    "a removal that the quorum may rest on": (membership, "        if not entry.is_learner:\n", "        if False:\n", ("HHjD", "HjD", "Hjj", "HHjjD")),
+    "a way back that the quorum may rest on": (birth, "and _may_spare(facts, running, voters)", "", ("PPD",)),
     "what serves is not remembered": (membership, "    if remembered:", "    if False:", ("SSS",)),
 }  # fmt: skip
 
@@ -214,7 +222,7 @@ TRIAL_MUTANTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 @pytest.fixture
 def mutated() -> Iterator[Any]:
     """Change the text of a planning module until the test ends."""
-    modules = (planning, birth, membership, replacement, rolling, situation, trial, versions)
+    modules = (planning, birth, membership, replacement, rolling, situation, trial, unasked, versions)
     before = {module: dict(vars(module)) for module in modules}
 
     def change(module: ModuleType, old: str, new: str) -> None:

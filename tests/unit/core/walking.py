@@ -41,7 +41,7 @@ def _down_and_due(world: World, wish: Wish, name: str) -> bool:
 
 
 def _few_voters(world: World, wish: Wish, _name: str) -> bool:
-    return len(world.voters) > 1 and world.live_voters() < quorum(len(world.voters) + 1)
+    return len(world.voters) > 1 and world.answering_voters() < quorum(len(world.voters) + 1)
 
 
 def _versions(world: World, wish: Wish) -> set[str]:
@@ -92,14 +92,23 @@ def _alarmed(world: World) -> bool:
     return world.alarm is not None and world.alarm[0] in world.listed
 
 
+def _unasked(world: World, wish: Wish, name: str) -> bool:
+    host = world.host(wish.places[name])
+    proven = host.served in ("", host.runs)
+    return host.hidden in ("unasked", "refuses") and (proven or not seen_serving(world, wish))
+
+
 Reason = Callable[[World, Wish, str], bool]
 REASONS: tuple[tuple[str, str, Reason], ...] = (
     ("data lost and not confirmed", "its disk has no data", _lost),
     ("a host is down and something is due on it", "cannot connect to it", _down_and_due),
     ("no quorum, and data lost", "it has no data, but", lambda w, s, n: not seen_serving(w, s) and not w.host(s.places[n]).data),
     ("too few voters to add", "and etcd adds a member only while", _few_voters),
-    ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.live_voters() - 1 < quorum(len(w.voters) - 1)),
-    ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick),
+    ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.answering_voters() - 1 < quorum(len(w.voters) - 1)),
+    ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden),
+    ("a member cannot be asked", "but etcdctl cannot ask it", _unasked),
+    ("a member runs and is silent", "but does not answer", lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden == "mute"),
+    ("nobody serves, though all run", "gives no linearizable answer", lambda w, s, n: not seen_serving(w, s) and bool(w.host(s.places[n]).runs)),
     ("a member's data is corrupt", "its data is corrupt", lambda w, s, n: bool(w.alarm and w.alarm[1] == "CORRUPT")),
     ("an alarm is raised", "so no member can be added", lambda w, s, n: _alarmed(w) and _members_differ(w, s)),
     ("an alarm is raised", "so the version stays", lambda w, s, n: _alarmed(w) and _version_differs(w, s)),
@@ -274,8 +283,10 @@ def told(world: World, wish: Wish) -> str:
 # wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
 # a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive,
 # and that confirmed, a copy of the disk elsewhere while the member runs, a host that another cluster has by now,
-# switched to a former revision that was then taken back, sick on the wanted revision with a former one that served
-VOTERS = "HSVDATtWwGBCKkOMRrscZex"
+# switched to a former revision that was then taken back, sick on the wanted revision with a former one that served,
+# etcdctl fails on its host, the same on a stale revision, it refuses our client on a stale revision that served, the
+# same on the wanted revision that never did, it votes on a stale revision and gives no answer
+VOTERS = "HSVDATtWwGBCKkOMRrscZexNnfPj"
 # learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
 # powered off learner
 LEARNERS = "LlQUuXd"
@@ -324,6 +335,16 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(sick=True, served="r0")
             case "k":
                 host = host._replace(runs="r0", active="r0", sick=True)
+            case "N":
+                host = host._replace(hidden="unasked")
+            case "n":
+                host = host._replace(runs="r0", active="r0", hidden="unasked")
+            case "f":
+                host = host._replace(runs="r0", active="r0", hidden="refuses", served="r0")
+            case "P":
+                host = host._replace(hidden="refuses", served="r0")
+            case "j":
+                host = host._replace(runs="r0", active="r0", hidden="mute")
             case "Z":
                 host = Host(place, f"z{place}", WANTED, foreign=True)
             case "M" | "R" | "r" | "s" | "c":
