@@ -1,5 +1,7 @@
 """Trying on its host what is staged for a member, before the member is started or restarted with it."""
 
+import asyncio
+
 from etcd import query, trial
 from etcd.errors import ClusterError, Problem
 from etcd.execution.hands import Hands, crash_point
@@ -9,6 +11,7 @@ from etcd.trial import End, Result
 
 # trial.sh asks etcdctl a few times once etcd is ready, and cleans up.
 _SECONDS_BESIDE = 60
+_SOON_SECONDS = 5.0
 _WHAT = {
     End.NOT_READY: "etcd did not come up with what is staged, tried apart from the cluster",
     End.CLIENT_REFUSED: (
@@ -46,7 +49,14 @@ async def trial_start(hands: Hands, step: TrialStart) -> None:
 
     One that could not be made for a reason of its own is a warning: the roll has its own ways to stop.
     """
-    results = await hands.on_each(step.names, lambda name: _try_on(hands, name))
+    trials = asyncio.ensure_future(hands.on_each(step.names, lambda name: _try_on(hands, name)))
+    try:
+        if not (await asyncio.wait({trials}, timeout=_SOON_SECONDS))[0]:
+            limit = hands.deadlines.trial_start
+            await hands.say(f"Waiting for etcd to be ready in the trial start, for {limit} s at most")
+        results = await trials
+    finally:
+        trials.cancel()
     crash_point("tried")
     for name, result in results.items():
         if result.end is End.SKIPPED:

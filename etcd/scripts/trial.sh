@@ -35,9 +35,11 @@ said() { # what the journal has of this trial
 	[ -z "$invocation" ] || journalctl --no-pager -o cat -n 200 \
 		_SYSTEMD_INVOCATION_ID="$invocation" + INVOCATION_ID="$invocation" 2>/dev/null || :
 }
-tell() { # WORD: what systemd, etcd and etcdctl said
-	printf '%s\n' "$1"
-	if [ "$(value ActiveState)" != active ]; then
+tell() { # WORD: what systemd, etcd and etcdctl said; where etcd has ended since, that is what came of it
+	if [ "$(value ActiveState)" = active ]; then
+		printf '%s\n' "$1"
+	else
+		echo not-ready
 		printf 'systemd: Result=%s, ExecMainCode=%s, ExecMainStatus=%s\n' "$(value Result)" "$(value ExecMainCode)" "$(value ExecMainStatus)"
 	fi
 	if [ -s "$folder/words" ]; then cat "$folder/words"; fi

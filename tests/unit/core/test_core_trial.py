@@ -15,6 +15,7 @@ from host_namespace import Namespace, host_namespace
 from etcd import planning, render, scripts, trial
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, execute
+from etcd.execution import trial as execution_trial
 from etcd.execution.trial import words
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts
@@ -166,6 +167,39 @@ def test_every_host_on_which_it_failed_is_named_with_what_was_said_there() -> No
     assert "c: etcd came up with what is staged" in said and "client certificate no answer" in said
     assert said.count("No member was started or restarted with it") == 2
     assert "a: " not in said and warnings == []
+
+
+def test_a_trial_that_takes_long_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    told = asyncio.Event()
+
+    class Slow(Host):
+        async def run(self, script: str, *more: str, **kinds: Any) -> Result:
+            await told.wait()
+            return await super().run(script, *more, **kinds)
+
+    async def say(message: str) -> None:
+        said.append(message)
+        if message.startswith("Waiting"):
+            told.set()
+
+    async def run() -> None:
+        deadlines = Deadlines(60, 180, 120, 600, 90, 60, 30)
+        hosts = {"a": Slow("passed\n")}
+        hands = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, {"a": serving("a")})  # type: ignore[arg-type]
+        await execute(hands, TrialStart(("a",)))
+
+    monkeypatch.setattr(execution_trial, "_SOON_SECONDS", 0.0)
+    asyncio.run(run())
+    assert said == [
+        "Try on a what is staged, apart from the cluster",
+        "Waiting for etcd to be ready in the trial start, for 30 s at most",
+    ]
+
+
+def test_etcd_that_ended_after_it_was_ready_is_no_refused_client(host: Namespace) -> None:
+    host.answer("failed")
+    assert try_on(host, status=1).splitlines()[0] == "not-ready"
 
 
 def test_a_trial_that_cannot_be_made_is_a_warning() -> None:
