@@ -53,5 +53,11 @@ def former_urls(member: Member, seen: HostFacts) -> tuple[str, ...]:
     return urls if urls != (member.client_url,) else ()
 
 
+def former_peer_urls(seen: HostFacts) -> tuple[str, ...]:
+    """Return the peer URLs that a host's active revision advertises, empty where it has none."""
+    name = render.option_variable("initial-advertise-peer-urls")
+    return tuple(filter(None, parse_environment(seen.active_environment).get(name, "").split(",")))
+
+
 def _option(variable: str) -> str:
     return variable.removeprefix("ETCD_").lower().replace("_", "-")

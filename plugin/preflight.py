@@ -86,8 +86,8 @@ class Preflight(Resource):
         return changed
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
-        """Look once more, now that every address is known."""
-        connections, cluster_id = await self._examine(urn, inputs, {})
+        """Look once more, now that every address is known; where it replaces a Preflight, with what that one knew."""
+        connections, cluster_id = await self._examine(urn, inputs, self.context.run.read.get(urn, {}))
         return inputs["owner"], {**inputs, "connections": connections, "cluster_id": cluster_id}
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:

@@ -20,6 +20,7 @@ TOGETHER = {
     "test_cluster_of_three.py",
     "test_disturbed_roll.py",
     "test_drift.py",
+    "test_engine_operations.py",
     "test_interrupted_roll.py",
     "test_interrupted_scaling.py",
     "test_lab_hosts.py",
