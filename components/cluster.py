@@ -16,7 +16,7 @@ from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
 from etcd import rotation
-from etcd.member import Member
+from etcd.member import INPUT_KEYS, Member
 from etcd.settings import Client, Settings
 
 _ARCHITECTURES = ("amd64", "arm64")
@@ -181,9 +181,12 @@ class Cluster(pulumi.ComponentResource):
     def _rollout(self, preflight: Preflight) -> Rollout:
         settings = self.settings
         members = {
-            node: pulumi.Output.all(self._members[node], each.service.revision, each.service.certificates).apply(
-                lambda known: {**known[0], "revision": known[1], "certificates": known[2]}
-            )
+            # Each by itself: a preview that does not know the certificates yet still names all the rest.
+            node: {
+                **{key: inputs.part(self._members[node], key) for key in INPUT_KEYS},
+                "revision": each.service.revision,
+                "certificates": each.service.certificates,
+            }
             for node, each in self.nodes.items()
         }
         return Rollout(

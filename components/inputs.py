@@ -70,6 +70,11 @@ def members(settings: Settings, addresses: Mapping[str, pulumi.Input[str]]) -> d
     return {node: inputs(node) for node in settings.nodes}
 
 
+def part(member: pulumi.Output[dict[str, Any]], key: str) -> pulumi.Output[Any]:
+    """Return one of a member's inputs."""
+    return member.apply(lambda known: known[key])
+
+
 def _member(settings: Settings, node: str, address: str, more_options: dict[str, str]) -> Member:
     return Member(
         name=node,

@@ -7,6 +7,20 @@ from typing import Any, Self
 
 from etcd.layout import Layout
 
+INPUT_KEYS = (
+    "name",
+    "address",
+    "client_port",
+    "peer_port",
+    "version",
+    "user",
+    "group",
+    "service_start",
+    "options",
+    "paths",
+)
+"""The keys of a member's inputs."""
+
 
 def url_host(address: str) -> str:
     """Return the address as a URL writes it: an IPv6 address in brackets."""

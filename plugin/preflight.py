@@ -17,7 +17,6 @@ from plugin.resource import Context, Failure, Properties, Resource
 from plugin.values import has_unknown
 
 _PENDING = "pending"
-_SAFE_VOTERS = 3
 _ONLY_REMEMBERED = frozenset({"cluster_id", "born", "certificates", "trial_start"})
 
 
@@ -230,7 +229,7 @@ class Preflight(Resource):
     async def _plan(
         self, urn: str, target: Target, connections: Mapping[str, Any], observed: planning.Observed, seconds: int
     ) -> None:
-        """Plan as Rollout will, refuse what it would refuse, and tell the steps."""
+        """Plan as Rollout will, and refuse what it would refuse; Rollout's own check lists the steps."""
         nodes = {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
         addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
         observed = planning.without_strangers(observed, target)
@@ -242,20 +241,6 @@ class Preflight(Resource):
             raise _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, alive) else refusal from None
         for warning in plan.warnings:
             await self._tell_once(urn, warning, warning=True)
-        lines: list[str] = []
-        for step in plan.steps:
-            seen = observed.get(step.name) if isinstance(step, planning.Restart) else None
-            why = (
-                changes(nodes[step.name], seen)
-                if isinstance(step, planning.Restart) and isinstance(seen, HostFacts)
-                else []
-            )
-            lines.append(f"  {len(lines) + 1}. {step}" + (f" ({'; '.join(why)})" if why else ""))
-        if lines:
-            await self._tell_once(urn, "\n".join(["Steps that are due:", *lines]))
-        voters = len(target.members)
-        if voters < _SAFE_VOTERS and any(isinstance(step, planning.Restart) for step in plan.steps):
-            await self._tell_once(urn, f"With {voters} member(s), each restart is a brief outage", warning=True)
 
     async def _with_seen_keys(self, connections: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> Properties:
         async def complete(name: str) -> Any:

@@ -12,13 +12,15 @@ from etcd.convergence import Run
 from etcd.errors import ClusterError, Problem
 from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
-from etcd.planning import Target, TargetMember
+from etcd.planning import Refusal, Target, TargetMember
 from etcd.ssh import Address, Session
+from plugin.foreseen import LATER, foreseen, without_unknown_names
 from plugin.resource import Failure, Properties, Resource
 from plugin.run import machine
 from plugin.values import UNKNOWN
 
 _STATE = ("cluster_id", "member_ids", "steps", "running")
+_NO_CHANGE = frozenset({"valid_from", "trial_seconds"})
 # What only a destroy reads.
 _FOR_DESTROY = frozenset({"abandon_unreachable"})
 _UNCHECKED = Problem(
@@ -80,15 +82,37 @@ class Rollout(Resource):
     type: ClassVar[str] = "etcd:index:Rollout"
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
-        """Refuse a change that no Preflight of this run has looked at."""
-        changed = {key for key, value in new.items() if old.get(key) != value}
+        """List the steps that a change will take; refuse one that no Preflight of this run has looked at."""
+        changed = {key for key, value in new.items() if old.get(key) != value and key not in _NO_CHANGE}
         if changed - _FOR_DESTROY and not self.context.run.wanted("etcd:index:Preflight"):
             return new, [Failure("", str(_UNCHECKED))]
+        state = {**old, **self.context.run.read.get(urn, {})}
+        if changed - _FOR_DESTROY or ("running" in state and state["running"] != _wanted(new)):
+            try:
+                await self._list(urn, new, state)
+            except Refusal as refusal:
+                return new, [Failure("", str(problem)) for problem in refusal.problems]
         return new, ()
+
+    async def _list(self, urn: str, inputs: Properties, state: Properties) -> None:
+        """Tell the steps that are due, as `_converge` will take them; raises `Refusal`."""
+        known = without_unknown_names(inputs)
+        if known is None:
+            await self.say(urn, LATER.text)
+            return
+        connections = {**state.get("connections", {}), **known["connections"]}
+        seconds = known["deadlines"]["command"]
+        found = await foreseen(
+            self.context, _target(known, state), connections, seconds, is_first=not state.get("members")
+        )
+        if found.text:
+            await self.say(urn, found.text)
+        for warning in found.warnings:
+            await self.warn(urn, warning)
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
         """Also act when a member does not use what is staged for it."""
-        changed = [key for key in await super().diff(state, inputs) if key not in ("valid_from", "trial_seconds")]
+        changed = [key for key in await super().diff(state, inputs) if key not in _NO_CHANGE]
         if not changed and state.get("running") != _wanted(inputs):
             changed = ["running"]
         return changed

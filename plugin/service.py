@@ -51,10 +51,18 @@ class Service(Resource):
         return changed
 
     def planned(self, state: Properties, inputs: Properties) -> Properties:
-        """What is staged has its name before it is staged, once the certificates exist."""
-        if has_unknown(inputs):
-            return {**inputs, "revision": UNKNOWN, "certificates": UNKNOWN, "valid_from": UNKNOWN}
-        return {**inputs, **_staged(inputs)[0]}
+        """What is staged has its name before it is staged, once what it consists of exists.
+
+        Leafs that are issued in this run leave the revision known: no member restarts for them.
+        """
+        names: Properties = {"revision": UNKNOWN, "certificates": UNKNOWN, "valid_from": UNKNOWN}
+        if not has_unknown([inputs[key] for key in ("member", "client_ca", "peer_ca")]):
+            member = Member.from_inputs(inputs["member"])
+            names["revision"] = render.revision(member, inputs["client_ca"], inputs["peer_ca"])[0]
+        if not has_unknown([inputs["leafs"], inputs["keys"]]):
+            names["certificates"] = render.certificate_set(inputs["leafs"], inputs["keys"])[0]
+            names["valid_from"] = _valid_from(inputs["leafs"])
+        return {**inputs, **names}
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Stage."""

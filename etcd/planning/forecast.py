@@ -28,6 +28,7 @@ from etcd.planning.steps import (
     StartNew,
     Step,
     SwitchCertificates,
+    TrialStart,
     UpdatePeerUrl,
 )
 from etcd.planning.target import Observed, Refusal, Target, born_text
@@ -198,7 +199,7 @@ def _after(state: _State, step: Step) -> _State:
         case CancelDowngrade():
             lowest = min(minor(seen.status.version) for seen in state.facts.values() if seen.status)
             return state.every(lambda status: replace(status, storage_version=f"{text(lowest)}.0", downgrade_target=""))
-        case CheckV2Store() | SaveSnapshot():
+        case TrialStart() | CheckV2Store() | SaveSnapshot():
             return state
     assert_never(step)
 

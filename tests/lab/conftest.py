@@ -25,6 +25,7 @@ TOGETHER = {
     "test_interrupted_scaling.py",
     "test_lab_hosts.py",
     "test_refusals.py",
+    "test_preview.py",
     "test_replacement.py",
     "test_rotation.py",
     "test_setting_changes.py",

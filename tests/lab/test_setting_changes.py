@@ -7,6 +7,7 @@ import pytest
 from conftest import MakeHosts, MakeStack, Measure
 from harness import Stack, started
 from outside import Client, Writer
+from steps import executed, shown
 
 pytestmark = pytest.mark.lab
 
@@ -61,3 +62,14 @@ def test_a_setting_that_etcd_refuses_puts_the_first_member_back(stack: Stack, to
     stack.up()
     assert stack.pids() == after
     assert stack.preview("--expect-no-changes").returncode == 0
+
+
+def test_the_preview_lists_the_restarts_for_a_setting_and_for_a_ca_that_is_yet_to_be_made(stack: Stack) -> None:
+    stack.config["etcd"] = {**stack.config["etcd"], "heartbeat-interval": 200}
+    stack.config["ca"] = {"peer": {"trust_generations": [1, 2]}}
+    said = stack.preview().stdout
+    assert "a CA is made in this run; then:" in said
+    assert "heartbeat-interval" in said and "the CAs that are trusted for peers" in said
+    steps = shown(said)
+    assert len(steps) == len(stack.hosts)
+    assert executed(stack.up().stdout) == steps

@@ -15,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from test_plugin_resources import BARE, CONNECTION, MEMBER, PREFLIGHT, Hosts, check, hosts, unreachable
 
 from etcd import pem
+from etcd.errors import ClusterError
 from etcd.observation import HostFacts, Stamp
 from plugin.preflight import Preflight
 
@@ -126,10 +127,12 @@ def test_a_restored_cluster_counts_in_place_of_the_one_in_the_state(hosts: Hosts
 
 
 def test_what_the_check_told_is_not_told_again_by_the_update(hosts: Hosts) -> None:
-    hosts.seen = {"a": BARE}
+    given, looks = two(BARE)
+    hosts.seen = {"a": replace(looks["a"], born="cluster=1\nmember=2\n"), "b": unreachable("b")}
     preflight = Preflight(hosts)
-    inputs, _ = asyncio.run(preflight.check("urn", {}, PREFLIGHT))
+    inputs, _ = asyncio.run(preflight.check("urn", {}, given))
     told = list(hosts.told)
-    assert any("start a new cluster of a" in message for message in told)
-    asyncio.run(preflight.create("urn", inputs))
+    assert any("it is adopted" in message for message in told)
+    with pytest.raises(ClusterError):
+        asyncio.run(preflight.update("urn", inputs, inputs))
     assert hosts.told == told

@@ -287,8 +287,16 @@ def test_a_service_stages_its_revision_and_its_leafs(hosts: Hosts) -> None:
 def test_a_preview_of_a_service_names_what_will_be_staged(hosts: Hosts) -> None:
     _, outputs = asyncio.run(Service(hosts).create("urn", SERVICE))
     assert Service(hosts).planned({}, SERVICE) == outputs
-    unknown = Service(hosts).planned({}, {**SERVICE, "leafs": {"server": UNKNOWN}})
-    assert [unknown[key] for key in ("revision", "certificates", "valid_from")] == [UNKNOWN] * 3
+    issued = Service(hosts).planned({}, {**SERVICE, "leafs": {"server": UNKNOWN}})
+    assert [issued[key] for key in ("revision", "certificates", "valid_from")] == [
+        outputs["revision"],
+        UNKNOWN,
+        UNKNOWN,
+    ]
+    trusting = Service(hosts).planned({}, {**SERVICE, "client_ca": UNKNOWN})
+    assert (trusting["revision"], trusting["certificates"]) == (UNKNOWN, outputs["certificates"])
+    for key in ("member", "keys"):
+        assert has_unknown(Service(hosts).planned({}, {**SERVICE, key: UNKNOWN}))
 
 
 def test_a_service_that_is_staged_has_no_difference(hosts: Hosts) -> None:
