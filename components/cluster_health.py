@@ -33,25 +33,36 @@ class ClusterHealthProvider(ResourceProvider):
         """Wait until every member gives a linearizable answer; raises with the members that do not."""
         return CreateResult("health", _outputs(props))
 
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Check again, because Rollout took steps or a setting changed."""
-        return UpdateResult(_outputs(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Check again, because Rollout took steps or a setting changed; else look once, and do not fail."""
+        return UpdateResult(_outputs(news) if _changed(olds, news) else _seen(news))
 
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        """Compare the inputs only: what the check saw changes by itself. `olds` are outputs, as the SDK has it."""
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in (*_INPUTS, "__provider")))
+        """Compare the inputs: what the check saw changes by itself. `olds` are outputs, as the SDK has it.
+
+        A member that is not healthy is a change too, so that `preview --expect-no-changes` tells of it.
+        """
+        return DiffResult(changes=_changed(olds, news) or not olds.get("healthy", True))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Look once; it never fails, since an unreachable member is a value."""
-        addresses, members = _parts(props)
-        try:
-            seen = asyncio.run(health.check(addresses, members, int(props["seconds"])))
-        except ClusterError as error:
-            seen = [
-                health.MemberHealth(name, "", member.client_url, healthy=False, error=str(error.problems[0].what))
-                for name, member in members.items()
-            ]
-        return ReadResult(id_, {**props, **health.summary(seen)})
+        return ReadResult(id_, _seen(props))
+
+
+def _changed(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    return any(olds.get(key) != news.get(key) for key in (*_INPUTS, "__provider"))
+
+
+def _seen(props: dict[str, Any]) -> dict[str, Any]:
+    addresses, members = _parts(props)
+    try:
+        seen = asyncio.run(health.check(addresses, members, int(props["seconds"])))
+    except ClusterError as error:
+        seen = [
+            health.MemberHealth(name, "", member.client_url, healthy=False, error=str(error.problems[0].what))
+            for name, member in members.items()
+        ]
+    return {**props, **health.summary(seen)}
 
 
 def _parts(props: Mapping[str, Any]) -> tuple[dict[str, Address], dict[str, Member]]:

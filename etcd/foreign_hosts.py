@@ -50,6 +50,17 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
                 f"Call the node {found.node} again, or give it another host",
             )
         ]
+    if stack and found.stack != stack:
+        # A copy of a state has the owner's id too, and two stacks that change one cluster undo each other's work.
+        return [
+            (
+                f"stack {found.stack} manages it, and this stack ({stack}) has a copy of its state",
+                (
+                    "Work with that stack; if it was renamed to this one or moved to another backend, confirm that on "
+                    f"each host with `sed -i 's|^stack=.*|stack={stack}|' {member.layout.config_dir}/owner`"
+                ),
+            )
+        ]
     return []
 
 

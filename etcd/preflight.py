@@ -17,7 +17,8 @@ class Expectation:
     """What all hosts are held against.
 
     `owner` is the cluster's id in this stack, None while the stack is new. `checksums` are by architecture, empty
-    where there is none. `clock_seconds` is how far a clock may be off. `stack` is this stack's name.
+    where there is none. `clock_seconds` is how far a clock may be off. `stack` is this stack's full name, empty
+    where it does not count.
     """
 
     owner: str | None

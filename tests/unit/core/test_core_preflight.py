@@ -276,3 +276,11 @@ def test_an_agent_that_is_gone_is_refused_by_name(monkeypatch: pytest.MonkeyPatc
         if not path.exists():
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(str(path))
+
+
+def test_a_copy_of_a_stack_does_not_manage_the_cluster_of_the_original() -> None:
+    seen = empty(stamp=Stamp("owner", "h", "a", "org/project/prod"))
+    assert problems(seen, owner="owner", stack="org/project/prod") == []
+    (problem,) = problems(seen, owner="owner", stack="org/project/copy")
+    assert problem.startswith("a: stack org/project/prod manages it, and this stack (org/project/copy) has a copy of")
+    assert "`sed -i 's|^stack=.*|stack=org/project/copy|' /etc/etcd/owner`" in problem

@@ -70,8 +70,10 @@ def test_a_ca_that_is_made_in_this_run_restarts_all_members(hosts: Hosts) -> Non
     hosts.seen = {name: seen(name) for name in "abc"}
     why = "(the CAs that are trusted for clients; the CAs that are trusted for peers)"
     assert told(hosts, inputs(), inputs(revision=UNKNOWN), ca=UNKNOWN) == [
-        ("Steps that are due:\n  a CA is made in this run; then:\n"
-        f"  1. restart b {why}\n  2. restart c {why}\n  3. restart a, which leads, after it has handed over {why}")
+        (
+            "Steps that are due:\n  a CA is made in this run; then:\n"
+            f"  1. restart b {why}\n  2. restart c {why}\n  3. restart a, which leads, after it has handed over {why}"
+        )
     ]
 
 
@@ -87,8 +89,10 @@ UNKNOWN_LEAFS = {"server": UNKNOWN, "peer": UNKNOWN}
 def test_renewed_certificates_restart_nobody(hosts: Hosts) -> None:
     hosts.seen = {name: seen(name) for name in "abc"}
     assert told(hosts, inputs(), inputs(certificates=UNKNOWN), leafs=UNKNOWN_LEAFS) == [
-        ("Steps that are due:\n  certificates are issued in this run; then:\n"
-        "  1. put new certificates into use on a, b, c, without a restart")
+        (
+            "Steps that are due:\n  certificates are issued in this run; then:\n"
+            "  1. put new certificates into use on a, b, c, without a restart"
+        )
     ]
 
 

@@ -612,7 +612,9 @@ def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
     hosts.seen = {"a": BARE}
     first, _ = check(hosts, {}, PREFLIGHT)
     assert first["born"] == []
-    hosts.seen = {"a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "s"), born="cluster=1\nmember=2\n")}
+    hosts.seen = {
+        "a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "org/project/dev"), born="cluster=1\nmember=2\n")
+    }
     second, _ = check(hosts, first, PREFLIGHT)
     assert second["born"] == ["a"] and asyncio.run(Preflight(hosts).diff(first, second)) == []
     listed = core_samples.serving("a", stamp=None)
