@@ -11,6 +11,7 @@ from etcd.observation import HostFacts, ListedMember, MemberStatus
 from etcd.pem import Trust
 from etcd.planning.steps import (
     AddLearner,
+    AwaitServing,
     CancelDowngrade,
     CheckV2Store,
     DisarmAlarms,
@@ -148,9 +149,16 @@ def _after(state: _State, step: Step) -> _State:
             return _started_new(state, step.names)
         case StartExisting():
             return _started_existing(state, step.names)
+        case AwaitServing():
+            listed = _remembered(state)
+            return _recovered(state, listed).listing(listed)
         case SwitchCertificates():
             for name in step.names:
                 state = _with_leafs(state, name)
+            if not any(seen.healthy for seen in state.facts.values()):
+                # They may have ended, which is all that kept the members from serving.
+                listed = _remembered(state)
+                state = _recovered(state, listed).listing(listed)
             return state
         case RecordBirth():
             for name in step.names:
@@ -280,6 +288,7 @@ def _started_new(state: _State, names: Iterable[str]) -> _State:
 
 
 def _started_existing(state: _State, names: Iterable[str]) -> _State:
+    was_serving = any(seen.healthy for seen in state.facts.values())
     listed = state.listed or _remembered(state)
     learners = {entry.member_id for entry in listed if entry.is_learner}
     floor = max((minor(seen.status.storage_version) for seen in state.facts.values() if seen.status), default=(0, 0))
@@ -289,13 +298,18 @@ def _started_existing(state: _State, names: Iterable[str]) -> _State:
         other = bool(seen.active_version) and active != minor(state.member(name).version) and active >= floor
         learner = seen.wal is not None and seen.wal.member_id in learners
         state = _running(state, name, as_is=other or name not in state.target.members, learner=learner)
-    if not any(seen.healthy for name, seen in state.facts.items() if name not in names):
-        # Those that ran without a quorum serve once there is one.
-        ids = {entry.member_id for entry in listed}
-        for name, seen in state.facts.items():
-            if seen.is_running and not seen.healthy and seen.wal and seen.wal.member_id in ids - learners:
-                state = _serving(state, name, seen.running_revision or "")
+    if not was_serving:
+        state = _recovered(state, listed)
     return state.listing(listed)
+
+
+def _recovered(state: _State, listed: Iterable[ListedMember]) -> _State:
+    """Return the state in which voters that run serve: there is a quorum, or what kept them from serving is gone."""
+    voters = {entry.member_id for entry in listed if not entry.is_learner}
+    for name, seen in state.facts.items():
+        if seen.is_running and not seen.healthy and seen.wal and seen.wal.member_id in voters:
+            state = _serving(state, name, seen.running_revision or "")
+    return state
 
 
 def _serving(state: _State, name: str, revision: str) -> _State:
