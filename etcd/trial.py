@@ -18,6 +18,7 @@ _FOLDER = "/run/etcd-cluster/trial"
 _CLIENT_PORT, _PEER_PORT = "@CLIENT_PORT@", "@PEER_PORT@"
 # A single member elects itself after one to two election timeouts; here nobody else is waited for.
 _HEARTBEAT_MILLISECONDS, _ELECTION_MILLISECONDS = "20", "100"
+_OTHER_LISTENERS = ("listen-metrics-urls", "listen-client-http-urls")
 # trial.sh asks etcdctl a few times once etcd is ready; after that systemd ends a trial whose run was killed.
 _LONGEST_AFTER_START = 60
 _REPLACED = (
@@ -79,7 +80,7 @@ def environment(member: Member, revision: str, certificates: str) -> dict[str, s
 def loopback_environment(member: Member) -> dict[str, str]:
     """Return the variables that are replaced too where the trial shares the host's network.
 
-    What listens for metrics alone would meet the running member there, so it is left out: etcd ignores an empty value.
+    The other listeners would meet the running member there, so they are left out: etcd ignores an empty value.
     """
     client, peer = f"https://127.0.0.1:{_CLIENT_PORT}", f"https://127.0.0.1:{_PEER_PORT}"
     options = {
@@ -88,7 +89,7 @@ def loopback_environment(member: Member) -> dict[str, str]:
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
         "initial-cluster": initial_cluster({member.name: peer}),
-        **({"listen-metrics-urls": ""} if "listen-metrics-urls" in member.options else {}),
+        **{option: "" for option in _OTHER_LISTENERS if option in member.options},
     }
     return {render.option_variable(name): value for name, value in options.items()}
 

@@ -93,7 +93,8 @@ def test_the_trial_runs_in_the_unit_of_the_member() -> None:
 
 
 def test_the_trial_has_every_option_but_what_ties_it_to_the_cluster() -> None:
-    tried = member(options={"client-crl-file": "/crl", "listen-metrics-urls": "http://192.0.2.1:2381"})
+    urls = {f"listen-{kind}-urls": "https://192.0.2.1:2381" for kind in ("metrics", "client-http")}
+    tried = member(options={"client-crl-file": "/crl", **urls})
     replaced = trial.environment(tried, "r1", "c1")
     assert replaced["ETCD_INITIAL_CLUSTER"] == "a=https://192.0.2.1:2380"
     assert replaced["ETCD_INITIAL_CLUSTER_STATE"] == "new"
@@ -102,9 +103,9 @@ def test_the_trial_has_every_option_but_what_ties_it_to_the_cluster() -> None:
     assert not {name for name in replaced if "LISTEN" in name or "CRL" in name or "ADVERTISE" in name}
     assert not [value for value in replaced.values() if "current" in value]
     here = trial.loopback_environment(tried)
-    urls = [value for name, value in here.items() if "URLS" in name and value]
-    assert urls and all(url.startswith("https://127.0.0.1:@") for url in urls)
-    assert here["ETCD_LISTEN_METRICS_URLS"] == ""
+    listening = [value for name, value in here.items() if "URLS" in name and value]
+    assert len(listening) == 4 and all(url.startswith("https://127.0.0.1:@") for url in listening)
+    assert here["ETCD_LISTEN_METRICS_URLS"] == here["ETCD_LISTEN_CLIENT_HTTP_URLS"] == ""
 
 
 def test_the_unit_keeps_no_variable_from_the_trial() -> None:
