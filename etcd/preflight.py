@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etcd import drop_ins, foreign_hosts, host_places, render
+from etcd import agent, drop_ins, foreign_hosts, host_places, render
 from etcd.changes import changes
 from etcd.errors import Problem
 from etcd.layout import UNIT_FILE
 from etcd.member import Member
 from etcd.observation import HostFacts
-from etcd.ssh import as_text, stale_agent
+from etcd.ssh import as_text
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Expectation:
 
 def stale_agent_problem() -> Problem | None:
     """Return the problem with `SSH_AUTH_SOCK`, if it names no live agent."""
-    path = stale_agent()
+    path = agent.stale()
     if path is None:
         return None
     return Problem(

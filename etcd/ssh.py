@@ -1,54 +1,31 @@
-"""SSH to the hosts: one verified connection each, and commands whose secrets travel on stdin only."""
+"""SSH to the hosts: verified connections, and commands whose secrets travel on stdin only."""
 
 import asyncio
-import os
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import asyncssh
 
 from etcd import commands
-from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
+from etcd.address import Address
+from etcd.errors import ClusterError, Problem, Unreachable
+from etcd.login import Say, log_in
+
+__all__ = ["Address", "Pool", "Result", "Session", "as_text", "connect"]
 
 # sshd's MaxSessions is 10 by default; two stay free for a person who looks around
 _SESSIONS_PER_HOST = 8
-_KEEPALIVE_SECONDS = 15
+# Where MaxSessions is less than this, further connections make up for it: the lease is renewed beside a step.
+_WANTED_SESSIONS = 4
 _GRACE_SECONDS = 5
-
-
-@dataclass(frozen=True)
-class Address:
-    """How to reach and verify one SSH server; `host_key` None accepts any key and reports it."""
-
-    host: str
-    port: int
-    user: str
-    private_key: str | None
-    passphrase: str | None
-    agent: bool
-    host_key: str | None
-    sudo: bool
-    connect_seconds: int
-    bastion: "Address | None" = None
-
-    @classmethod
-    def from_inputs(cls, inputs: Mapping[str, Any]) -> Self:
-        """Read the shape that `connection_inputs` of the settings writes."""
-        bastion = inputs.get("bastion")
-        return cls(
-            host=inputs["host"],
-            port=int(inputs["port"]),
-            user=inputs["user"],
-            private_key=inputs.get("private_key"),
-            passphrase=inputs.get("passphrase"),
-            agent=bool(inputs.get("agent")),
-            host_key=inputs.get("host_key"),
-            sudo=bool(inputs.get("sudo")),
-            connect_seconds=int(inputs["connect_seconds"]),
-            bastion=cls.from_inputs(bastion) if bastion else None,
-        )
+# How long a session that was closed here may still count for sshd.
+_LINGER_SECONDS = 2.0
+_LINGER_PAUSE_SECONDS = 0.05
+_MOST_CONNECTIONS = 4
+_AGAIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -60,8 +37,17 @@ class Result:
     stderr: str
 
 
+@dataclass(eq=False)
+class _Connection:
+    """One connection, how many commands run on it, and how many sshd lets run, as far as it is known."""
+
+    ssh: asyncssh.SSHClientConnection
+    limit: int = _SESSIONS_PER_HOST
+    running: int = 0
+
+
 class Session:
-    """A connection to one host; several commands may run on it at once."""
+    """The way to one host; several commands may run on it at once."""
 
     def __init__(
         self,
@@ -73,13 +59,15 @@ class Session:
         self.node = node
         self._bastion = bastion
         self.address = address
-        self._connection = connection
+        self._connections = [_Connection(connection)]
         self._slots = asyncio.Semaphore(_SESSIONS_PER_HOST)
+        self._freed = asyncio.Event()
+        self._further: asyncio.Task[None] | None = None
 
     @property
     def host_key(self) -> str:
         """The key that the server showed, as `TYPE BASE64`."""
-        key = self._connection.get_server_host_key()
+        key = self._connections[0].ssh.get_server_host_key()
         if key is None:
             raise RuntimeError("a connected session always has a host key")
         return " ".join(key.export_public_key("openssh").decode().split()[:2])
@@ -96,9 +84,7 @@ class Session:
         command = commands.script(text, *arguments, seconds=seconds + _GRACE_SECONDS, sudo=self.address.sudo)
         try:
             async with self._slots, asyncio.timeout(seconds):
-                # asyncssh ends the standard input only after it has written something
-                source = {"input": stdin} if stdin else {"stdin": asyncssh.DEVNULL}
-                done = await self._connection.run(command, encoding=None, check=False, **source)
+                done = await self._done(command, stdin)
         except TimeoutError:
             raise ClusterError(
                 Problem(
@@ -121,6 +107,71 @@ class Session:
             raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
         return result
 
+    async def _done(self, command: str, stdin: bytes) -> asyncssh.SSHCompletedProcess:
+        """Run a command on a connection that has room for it; a session that sshd refuses has run nothing."""
+        # asyncssh ends the standard input only after it has written something
+        source: dict[str, Any] = {"input": stdin} if stdin else {"stdin": asyncssh.DEVNULL}
+        refused_at: float | None = None
+        while True:
+            async with self._room() as connection:
+                try:
+                    return await connection.ssh.run(command, encoding=None, check=False, **source)
+                except asyncssh.ChannelOpenError:
+                    if connection.ssh.is_closed():
+                        raise
+                    others = connection.running - 1
+            now = asyncio.get_running_loop().time()
+            if others:
+                connection.limit = min(connection.limit, others)
+            elif refused_at is None:
+                refused_at = now
+            elif now - refused_at > _LINGER_SECONDS:
+                # What nobody waits for any more may still run there; another connection has room of its own.
+                connection.limit, refused_at = 0, None
+            if not others:
+                await asyncio.sleep(_LINGER_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _room(self) -> AsyncIterator[_Connection]:
+        """Wait for a connection that takes one more command; where sshd takes few, make another one meanwhile."""
+        while (free := next((each for each in self._connections if each.running < each.limit), None)) is None:
+            self._grow()
+            if not any(each.limit for each in self._connections) and self._further is None:
+                raise ClusterError(
+                    Problem(
+                        self.node,
+                        f"sshd on {self.address.host} opens no session, though the login works",
+                        "Raise MaxSessions in its sshd_config to 1 or more, for this account too",
+                    )
+                )
+            self._freed.clear()
+            await self._freed.wait()
+        free.running += 1
+        try:
+            yield free
+        finally:
+            free.running -= 1
+            self._freed.set()
+
+    def _grow(self) -> None:
+        """Begin to make a further connection, where it is of use."""
+        few = sum(each.limit for each in self._connections) < _WANTED_SESSIONS
+        if few and self._further is None and len(self._connections) < _MOST_CONNECTIONS:
+            self._further = asyncio.ensure_future(self._connect_again())
+
+    async def _connect_again(self) -> None:
+        same = replace(self.address, host_key=self.host_key)
+        try:
+            further = await log_in(self.node, same, self._bastion)
+        except ClusterError:
+            # The commands wait for each other then; who is refused next tries again.
+            await asyncio.sleep(_AGAIN_SECONDS)
+        else:
+            self._connections.append(_Connection(further, self._connections[0].limit or _SESSIONS_PER_HOST))
+        finally:
+            self._further = None
+            self._freed.set()
+
     def _broken(self, words: str) -> Unreachable:
         return Unreachable(
             Problem(
@@ -131,8 +182,10 @@ class Session:
         )
 
     async def close(self) -> None:
-        """Close the connection, and the one to the bastion that it goes through."""
-        for connection in (self._connection, self._bastion):
+        """Close the connections, and the one to the bastion that they go through."""
+        if self._further:
+            self._further.cancel()
+        for connection in (*(each.ssh for each in self._connections), self._bastion):
             if connection:
                 connection.close()
                 await connection.wait_closed()
@@ -149,16 +202,20 @@ def _after(marker: str, output: object) -> str:
 
 
 class Pool:
-    """The connections of one process: one a host, and an unreachable host stays so for the whole run."""
+    """The ways of one process to its hosts: one each, and an unreachable host stays so for the whole run.
+
+    `say`, where it is set, takes what is waited for when a login takes more than a few seconds.
+    """
 
     def __init__(self) -> None:
+        self.say: Say | None = None
         self._sessions: dict[Address, asyncio.Task[Session]] = {}
 
     async def session(self, node: str, address: Address) -> Session:
         """Return the connection to `address`, made at the first call; raises `Unreachable` or `ClusterError`."""
         task = self._sessions.get(address)
         if task is None:
-            task = asyncio.ensure_future(connect(node, address))
+            task = asyncio.ensure_future(connect(node, address, self.say))
             self._sessions[address] = task
         return await asyncio.shield(task)
 
@@ -179,108 +236,15 @@ class Pool:
             await task.result().close()
 
 
-def stale_agent() -> str | None:
-    """Return the value of `SSH_AUTH_SOCK` when it names no live socket.
-
-    pulumi-command dials it even where a private key is given, and fails each command when it cannot
-    (pulumi-command 1.2.1, remote/connection.go:131-145).
-    """
-    path = os.environ.get("SSH_AUTH_SOCK")
-    if not path:
-        return None
-    import socket
-
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        probe.settimeout(2)
-        probe.connect(path)
-    except OSError:
-        return path
-    finally:
-        probe.close()
-    return None
-
-
-async def connect(node: str, address: Address) -> Session:
+async def connect(node: str, address: Address, say: Say | None = None) -> Session:
     """Connect to one host through its bastion, if any, and verify its key."""
-    tunnel = await _open(f"{node} (bastion)", address.bastion, None) if address.bastion else None
+    tunnel = await log_in(f"{node} (bastion)", address.bastion, None, say) if address.bastion else None
     try:
-        return Session(node, address, await _open(node, address, tunnel), tunnel)
+        return Session(node, address, await log_in(node, address, tunnel, say), tunnel)
     except ClusterError:
         if tunnel:
             tunnel.close()
         raise
-
-
-async def _open(
-    node: str, address: Address, tunnel: asyncssh.SSHClientConnection | None
-) -> asyncssh.SSHClientConnection:
-    where = f"{address.user}@{address.host}:{address.port}"
-    options: dict[str, Any] = {
-        "port": address.port,
-        "username": address.user,
-        "config": None,
-        "known_hosts": None,
-        "client_keys": None,
-        "agent_path": os.environ.get("SSH_AUTH_SOCK") if address.agent else None,
-        "preferred_auth": "publickey",
-        "connect_timeout": address.connect_seconds,
-        "login_timeout": address.connect_seconds,
-        "keepalive_interval": _KEEPALIVE_SECONDS,
-        "tunnel": tunnel,
-    }
-    if address.private_key:
-        options["client_keys"] = [asyncssh.import_private_key(address.private_key, address.passphrase)]
-    if address.host_key:
-        key = asyncssh.import_public_key(address.host_key)
-        options["known_hosts"] = ([key], [], [])
-        options["server_host_key_algs"] = [key.algorithm.decode()]
-    try:
-        async with asyncio.timeout(address.connect_seconds):
-            return await asyncssh.connect(address.host, **options)
-    except asyncssh.HostKeyNotVerifiable:
-        raise WrongHostKey(_changed_key(node, where)) from None
-    except asyncssh.KeyExchangeFailed as error:
-        if address.host_key:
-            raise WrongHostKey(_changed_key(node, where)) from None
-        raise Unreachable(_refused(node, where, str(error))) from None
-    except asyncssh.PermissionDenied:
-        raise ClusterError(
-            Problem(
-                node,
-                f"{where} refused the key",
-                "Put the public half of `ssh.private_key` into that user's authorized_keys, or set `ssh.user`",
-            )
-        ) from None
-    except TimeoutError:
-        raise Unreachable(_refused(node, where, f"no answer within {address.connect_seconds} s")) from None
-    except (asyncssh.Error, OSError) as error:
-        raise Unreachable(_refused(node, where, _words(error))) from None
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno and error.errno > 0:
-        # asyncio puts its own words into `strerror`
-        return os.strerror(error.errno).lower()
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
-
-
-def _refused(node: str, where: str, words: str) -> Problem:
-    return Problem(
-        node,
-        f"cannot connect to {where}: {words}",
-        "Check that the host is on, that sshd listens there, and the node's `address` and `ssh` settings",
-    )
-
-
-def _changed_key(node: str, where: str) -> Problem:
-    return Problem(
-        node,
-        f"{where} shows another host key than the one that is pinned; somebody may be in between",
-        "If the host was installed anew, compare the key on its console and update `host_key` or known_hosts",
-    )
 
 
 def as_text(sequence: Sequence[str]) -> str:

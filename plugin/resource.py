@@ -67,6 +67,12 @@ class Context:
     run: Run = field(default_factory=Run)
     _looks: dict[tuple[object, ...], tuple[float, asyncio.Task[HostFacts]]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        async def say(message: str) -> None:
+            await self.engine.log("", message, engine_pb2.INFO)
+
+        self.pool.say = say
+
     async def session(self, node: str, connection: Mapping[str, Any]) -> Session:
         """Return the connection that a resource's `connection` input describes."""
         return await self.pool.session(node, Address.from_inputs(connection))

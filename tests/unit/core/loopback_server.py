@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
+from asyncssh.process import SSHServerProcess
 
 from etcd.ssh import Address
 
@@ -32,6 +33,7 @@ class Server:
     connections: list[Any] = field(default_factory=list)
     open_sessions: int = 0
     most_sessions: int = 0
+    refused_sessions: int = 0
 
     def address(self, **changes: Any) -> Address:
         """Return how to reach it, with its host key pinned."""
@@ -83,35 +85,53 @@ async def hang(_server: Server, process: Process) -> None:
 
 @asynccontextmanager
 async def serving(
-    behaviour: Behaviour = shell, noise: str = "", environment: dict[str, str] | None = None
+    behaviour: Behaviour = shell,
+    noise: str = "",
+    environment: dict[str, str] | None = None,
+    *,
+    most_sessions: int = 10,
+    **options: Any,
 ) -> AsyncIterator[Server]:
-    """Serve for whoever has `LOGIN_KEY`, also as a bastion, until the block ends."""
+    """Serve for whoever has `LOGIN_KEY`, also as a bastion, until the block ends.
+
+    Of each connection `most_sessions` may be open at once, as sshd's MaxSessions has it; `options` are asyncssh's.
+    """
     server = Server(noise, environment or {})
 
     class Login(asyncssh.SSHServer):
+        def __init__(self) -> None:
+            self.sessions = 0
+
         def connection_made(self, conn: Any) -> None:
             server.connections.append(conn)
 
         def connection_requested(self, *_: Any) -> bool:
             return True
 
-    async def handle(process: Process) -> None:
-        server.commands.append(process.command or "")
-        server.open_sessions += 1
-        server.most_sessions = max(server.most_sessions, server.open_sessions)
-        try:
-            await behaviour(server, process)
-        finally:
-            server.open_sessions -= 1
+        def session_requested(self) -> Any:
+            if self.sessions >= most_sessions:
+                server.refused_sessions += 1
+                return False
+            self.sessions += 1
+            return SSHServerProcess(self.handle, None, 3, False)
 
+        async def handle(self, process: Process) -> None:
+            server.commands.append(process.command or "")
+            server.open_sessions += 1
+            server.most_sessions = max(server.most_sessions, server.open_sessions)
+            try:
+                await behaviour(server, process)
+            finally:
+                server.open_sessions -= 1
+                self.sessions -= 1
+
+    defaults: dict[str, Any] = {"server_host_keys": [HOST_KEY], "encoding": None}
     acceptor = await asyncssh.listen(
         "127.0.0.1",
         0,
-        server_host_keys=[HOST_KEY],
         server_factory=Login,
         authorized_client_keys=asyncssh.import_authorized_keys(LOGIN_KEY.export_public_key().decode()),
-        process_factory=handle,
-        encoding=None,
+        **{**defaults, **options},
     )
     server.port = acceptor.get_port()
     try:

@@ -1,9 +1,14 @@
 """Connections and commands, against an SSH server on loopback."""
 
 import asyncio
+import contextlib
 import re
+import shutil
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback_server import HOST_KEY, LOGIN_KEY, OTHER_KEY, hang, serving, vanish
 
-from etcd import commands
-from etcd.errors import ClusterError, Unreachable
+from etcd import agent, commands
+from etcd.errors import ClusterError, Unreachable, WrongHostKey
 from etcd.ssh import Address, Pool, Session, connect
 
 
@@ -27,6 +32,11 @@ def asynchronous(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
         asyncio.run(asyncio.wait_for(test(*arguments, **named), 30))
 
     return run
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110  what is waited for is not of this loop
+        await asyncio.sleep(0.01)
 
 
 async def refused(attempt: Awaitable[Any]) -> ClusterError:
@@ -286,6 +296,255 @@ async def test_not_more_sessions_are_open_at_once_than_sshd_allows() -> None:
         await session.close()
 
 
+# sshd that lets few sessions run at once
+
+
+@asynchronous
+@pytest.mark.parametrize("most", [1, 2, 4])
+async def test_a_refused_session_is_no_host_that_is_down(most: int) -> None:
+    async with serving(most_sessions=most) as server:
+        session = await connect("a", server.address())
+        results = await asyncio.gather(*(session.run("sleep 0.05; echo $1", str(n), seconds=20) for n in range(20)))
+        assert [result.stdout for result in results] == [f"{n}\n" for n in range(20)], "each ran once"
+        assert len(server.commands) == 20
+        assert len(server.connections) <= max(1, 4 // most)
+        await session.close()
+
+
+@asynchronous
+async def test_a_command_runs_beside_a_long_one_where_sshd_lets_one_session_run() -> None:
+    """As the renewal of the lease does."""
+    async with serving(most_sessions=1) as server:
+        session = await connect("a", server.address())
+        step = asyncio.ensure_future(session.run("cat /proc/self/stat >/dev/null; exec sleep 2", seconds=20))
+        await eventually(lambda: server.open_sessions > 0)
+        for _ in range(5):
+            assert (await session.run("echo renewed", seconds=3)).stdout == "renewed\n"
+        assert not step.done()
+        await step
+        await session.close()
+
+
+@asynchronous
+async def test_further_connections_are_held_to_the_key_that_was_seen_first() -> None:
+    async with serving(most_sessions=1) as server:
+        session = await connect("a", server.address(host_key=None))
+        await asyncio.gather(*(session.run("sleep 0.2", seconds=20) for _ in range(2)))
+        assert len(server.connections) > 1
+        await session.close()
+
+
+@asynchronous
+async def test_commands_wait_for_each_other_where_no_further_connection_can_be_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(most_sessions=1) as server:
+        session = await connect("a", server.address())
+
+        async def refuse(*_: object) -> None:
+            raise Unreachable.of("a", "turned away", "Wait")
+
+        monkeypatch.setattr("etcd.ssh.log_in", refuse)
+        await asyncio.gather(*(session.run("sleep 0.05", seconds=20) for _ in range(5)))
+        assert len(server.commands) == 5 and len(server.connections) == 1
+        await session.close()
+
+
+@asynchronous
+async def test_sshd_that_opens_no_session_is_named_with_the_cause() -> None:
+    async with serving(most_sessions=0) as server:
+        session = await connect("a", server.address())
+        error = await refused(session.run("true", seconds=25))
+        assert not isinstance(error, Unreachable)
+        assert "a: sshd on 127.0.0.1 opens no session, though the login works. Raise MaxSessions" in str(error)
+        await session.close()
+
+
+# logins that do not work
+
+
+@asynchronous
+@pytest.mark.parametrize(
+    ("options", "kind", "offered"),
+    [
+        ({"kex_algs": ["diffie-hellman-group1-sha1"]}, "key exchange", "diffie-hellman-group1-sha1"),
+        ({"encryption_algs": ["aes128-cbc"]}, "encryption", "aes128-cbc"),
+        ({"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-md5"]}, "MAC", "hmac-md5"),
+    ],
+)
+async def test_no_common_algorithm_is_no_changed_host_key(options: dict[str, Any], kind: str, offered: str) -> None:
+    async with serving(**options) as server:
+        error = await refused(connect("a", server.address()))
+    assert not isinstance(error, Unreachable | WrongHostKey)
+    where = f"root@127.0.0.1:{server.port}"
+    assert f"a: this program and sshd at {where} have no {kind} algorithm in common; it offers {offered}" in str(error)
+    assert "Allow one of these in its sshd_config: " in str(error)
+
+
+@asynchronous
+async def test_a_login_that_takes_its_time_is_told_and_works() -> None:
+    said: list[str] = []
+
+    async def say(words: str) -> None:
+        said.append(words)
+
+    async with slow_sshd(6) as address:
+        session = await connect("a", replace(address, connect_seconds=15), say)
+        await session.close()
+    assert said == [f"a: waiting for the login at {address.where}, 15 s at most"]
+
+
+@asynchronous
+async def test_a_login_that_takes_too_long_is_not_told_as_a_host_that_is_off() -> None:
+    async with slow_sshd(20) as address:
+        error = await refused(connect("a", replace(address, connect_seconds=2)))
+    assert f"a: sshd at {address.where} answers, but the login did not end within 2 s. Raise" in str(error)
+    assert "`deadlines.connect`" in str(error)
+
+
+@asynccontextmanager
+async def slow_sshd(seconds: float) -> AsyncIterator[Address]:
+    """Serve so that each login takes so long, as a slow PAM module makes it."""
+
+    class Slow(asyncssh.SSHServer):
+        async def begin_auth(self, username: str) -> bool:
+            await asyncio.sleep(seconds)
+            return False
+
+    acceptor = await asyncssh.listen("127.0.0.1", 0, server_factory=Slow, server_host_keys=[HOST_KEY])
+    try:
+        key = HOST_KEY.export_public_key().decode().strip()
+        yield Address("127.0.0.1", acceptor.get_port(), "root", None, None, False, key, False, 5)
+    finally:
+        acceptor.close()
+
+
+@asynccontextmanager
+async def turning_away(times: int, port: int) -> AsyncIterator[tuple[int, list[int]]]:
+    """Hang up so many times as sshd does on a source that has a penalty, then lead to `port`."""
+    seen: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(1)
+        if len(seen) <= times:
+            writer.write(b"Not allowed at this time\r\n")
+        else:
+            there, back = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(copy(reader, back), copy(there, writer))
+        writer.close()
+
+    async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(4096):
+                sink.write(data)
+        sink.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], seen
+    finally:
+        server.close()
+
+
+@asynchronous
+async def test_a_server_that_turns_this_machine_away_for_a_while_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("etcd.login._AGAIN_SECONDS", 0.05)
+    said: list[str] = []
+
+    async def say(words: str) -> None:
+        said.append(words)
+
+    async with serving() as server, turning_away(4, server.port) as (port, seen):
+        session = await connect("a", server.address(port=port), say)
+        assert (await session.run("echo there", seconds=10)).stdout == "there\n"
+        await session.close()
+    assert len(seen) > 4
+    assert said == [
+        (
+            f"a: waiting for sshd at root@127.0.0.1:{port}, which turns this machine away for now "
+            "(Not allowed at this time), 45 s at most"
+        )
+    ]
+
+
+@asynchronous
+async def test_a_server_that_goes_on_turning_this_machine_away_is_told_with_the_cause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("etcd.login._AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr("etcd.login._TURNED_AWAY_SECONDS", 0.3)
+    async with serving() as server, turning_away(10_000, server.port) as (port, _):
+        error = await refused(connect("a", server.address(port=port)))
+    assert not isinstance(error, Unreachable)
+    assert "turns this machine away (Not allowed at this time)" in str(error)
+    assert "PerSourcePenalt" in str(error)
+
+
+# keys of an agent
+
+
+@asynccontextmanager
+async def agent_with(*keys: asyncssh.SSHKey) -> AsyncIterator[str]:
+    """Run an agent of these keys; yield its socket."""
+    folder = tempfile.mkdtemp()
+    path = f"{folder}/agent"
+    process = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", path, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        await eventually(Path(path).exists)
+        agent = await asyncssh.connect_agent(path)
+        await agent.add_keys([asyncssh.load_keypairs([key])[0] for key in keys])
+        agent.close()
+        yield path
+    finally:
+        process.terminate()
+        await process.wait()
+        shutil.rmtree(folder)
+
+
+def public(key: asyncssh.SSHKey) -> str:
+    return key.export_public_key().decode().strip()
+
+
+OTHERS = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(7)]
+
+
+@asynchronous
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="ssh-agent is not installed")
+async def test_a_setting_chooses_the_key_of_an_agent_that_holds_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with agent_with(*OTHERS, LOGIN_KEY) as path, serving() as server:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        keys = await agent.held()
+        assert len(keys) == 8
+        chosen = server.address(private_key=None, agent=True, agent_key=public(LOGIN_KEY))
+        session = await connect("a", chosen)
+        await session.close()
+        assert "number 8 of the agent's 8 keys" in (agent.warning(keys, public(LOGIN_KEY)) or "")
+        assert agent.warning(keys, public(OTHERS[0])) is None
+
+
+@asynchronous
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="ssh-agent is not installed")
+@pytest.mark.parametrize(
+    ("keys", "chosen", "words"),
+    [
+        ([], None, "needs a key, and the agent holds none. Add it to the agent"),
+        (OTHERS[:2], None, "refused each of the 2 keys of the agent. Put one of them"),
+        (OTHERS[:2], LOGIN_KEY, "needs `ssh.agent_key`, which the agent does not hold"),
+        (OTHERS[:2], OTHERS[0], "refused the agent's key that `ssh.agent_key` names"),
+        (OTHERS, None, "refused the keys of the agent, which holds 7; sshd ends a login after MaxAuthTries"),
+    ],
+)
+async def test_why_the_keys_of_an_agent_were_refused_is_told(
+    monkeypatch: pytest.MonkeyPatch, keys: list[asyncssh.SSHKey], chosen: asyncssh.SSHKey | None, words: str
+) -> None:
+    async with agent_with(*keys) as path, serving() as server:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        address = server.address(private_key=None, agent=True, agent_key=public(chosen) if chosen else None)
+        assert words in str(await refused(connect("a", address)))
+
+
 # sudo
 
 
@@ -467,7 +726,7 @@ async def test_one_connection_a_host_serves_all_who_ask() -> None:
 async def test_an_unreachable_host_stays_so_for_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
 
-    async def unreachable(node: str, _address: Address) -> Session:
+    async def unreachable(node: str, _address: Address, _say: object) -> Session:
         tries.append(node)
         raise Unreachable.of(node, "off", "Turn it on")
 
@@ -484,7 +743,7 @@ async def test_an_unreachable_host_stays_so_for_the_run(monkeypatch: pytest.Monk
 async def test_who_is_cancelled_while_waiting_does_not_cancel_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = asyncio.Event()
 
-    async def slow(_node: str, _address: Address) -> str:
+    async def slow(_node: str, _address: Address, _say: object) -> str:
         await answer.wait()
         return "session"
 
