@@ -25,6 +25,8 @@ def connection(
     ssh = settings.connection(node)
     seconds = settings.deadlines.connect
     bastion = ssh.bastion
+    # Only where it is set, so that a state without it is no other one.
+    agent_key = {"agent_key": ssh.agent_key} if ssh.agent_key else {}
     values: dict[str, Any] = {
         "host": host,
         "port": ssh.port,
@@ -35,6 +37,7 @@ def connection(
         "agent": ssh.agent,
         "sudo": ssh.sudo,
         "connect_seconds": seconds,
+        **agent_key,
         "bastion": {
             "host": bastion.host,
             "port": bastion.port,
@@ -45,6 +48,7 @@ def connection(
             "agent": ssh.agent,
             "sudo": False,
             "connect_seconds": seconds,
+            **agent_key,
             "bastion": None,
         }
         if bastion

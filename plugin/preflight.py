@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import doubt, pem, planning, preflight, rotation, trust_changes
+from etcd import agent, doubt, pem, planning, preflight, rotation, trust_changes
 from etcd.changes import changes
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
@@ -93,6 +93,12 @@ class Preflight(Resource):
         """Look once more, now that every address is known."""
         connections, cluster_id = await self._examine(urn, inputs, state)
         return {**inputs, "connections": connections, "cluster_id": cluster_id}
+
+    async def _warn_of_agent(self, urn: str, connections: Mapping[str, Any]) -> None:
+        """Say where the command plugin, which offers all keys of the agent, may not come to the chosen one."""
+        chosen = {each["agent_key"] for each in connections.values() if each.get("agent_key")}
+        if chosen and (warning := agent.warning(await agent.held(), chosen.pop())):
+            await self._tell_once(urn, warning, warning=True)
 
     @staticmethod
     def _with_known_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> Properties:

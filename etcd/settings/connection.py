@@ -52,6 +52,10 @@ class Ssh(Part):
     private_key_file: LocalPath | None = Field(default=None, description="File with `private_key`.")
     passphrase: SecretText | None = Field(default=None, repr=False, description="Passphrase of `private_key`.")
     agent: Flag = Field(default=False, description="Use the keys of the agent at `SSH_AUTH_SOCK` instead.")
+    agent_key: PublicPem | None = Field(
+        default=None, description="Public half of the one key that the agent is asked for, `ssh-ed25519 AAAA…`."
+    )
+    agent_key_file: LocalPath | None = Field(default=None, description="File with `agent_key`, such as id_ed25519.pub.")
     known_hosts_file: LocalPath | None = Field(default=None, description="File in known_hosts format.")
     host_key_policy: HostKeyPolicy = Field(
         default="pinned",
@@ -73,6 +77,7 @@ class Ssh(Part):
             private_key=self.private_key,
             passphrase=self.passphrase,
             agent=self.agent,
+            agent_key=self.agent_key,
             bastion=self.bastion,
             sudo=user != "root" if self.sudo is None else self.sudo,
         )
@@ -89,5 +94,6 @@ class Connection:
     private_key: str | None = field(repr=False)
     passphrase: str | None = field(repr=False)
     agent: bool
+    agent_key: str | None
     bastion: Bastion | None
     sudo: bool

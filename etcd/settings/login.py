@@ -34,7 +34,10 @@ def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
             "Set ssh.private_key_file to the file of the key.",
             involves=(("ssh",),),
         )
-    update: dict[str, object] = {"private_key": _private_key(ssh, ("ssh",), reader)}
+    update: dict[str, object] = {
+        "private_key": _private_key(ssh, ("ssh",), reader),
+        "agent_key": _agent_key(ssh, reader),
+    }
     if ssh.bastion is not None:
         own = ssh.bastion.private_key is not None or ssh.bastion.private_key_file is not None
         update["bastion"] = ssh.bastion.model_copy(
@@ -67,6 +70,40 @@ def _beside_a_generated_key(ssh: Ssh, reader: Reader, *, given: bool) -> None:
             "Set it, or use an existing key pair for all with ec2.key_name.",
             involves=(("ssh", "bastion"), ("ec2",)),
         )
+
+
+def _agent_key(ssh: Ssh, reader: Reader) -> str | None:
+    """Return `type base64` of the key that the agent is asked for."""
+    text = reader.one_of(("ssh",), ssh.agent_key, ssh.agent_key_file, "agent_key", "a public key")
+    if text is None:
+        return None
+    key = ("ssh", "agent_key" if ssh.agent_key is not None else "agent_key_file")
+    got = text if ssh.agent_key is not None else str(ssh.agent_key_file)
+    if not ssh.agent:
+        reader.refuse(
+            key,
+            shown(key, got),
+            "nothing without ssh.agent",
+            "It chooses a key of the agent.",
+            "Set ssh.agent to true, or remove it.",
+            involves=(("ssh", "agent"),),
+        )
+        return None
+    private = "PRIVATE KEY" in text
+    try:
+        found = None if private else asyncssh.import_public_key(text.strip())
+    except (asyncssh.KeyImportError, ValueError):
+        found = None
+    if found is None:
+        reader.refuse(
+            key,
+            SECRET if private else shown(key, got),
+            "a public key, such as ssh-ed25519 AAAA…",
+            "It is a private key." if private else "It is not a public key.",
+            "Give the file that ends in .pub, or a line of ssh-add -L.",
+        )
+        return None
+    return " ".join(found.export_public_key().decode().split()[:2])
 
 
 def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:

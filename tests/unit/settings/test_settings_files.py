@@ -82,6 +82,29 @@ def test_a_login_that_cannot_work_is_refused(tmp_path: Path, given: dict[str, An
     assert expected in found[0]
 
 
+@pytest.mark.parametrize("comment", ["", " me@laptop\n"])
+def test_the_key_of_an_agent_is_chosen_by_its_public_half(tmp_path: Path, comment: str) -> None:
+    (tmp_path / "id.pub").write_text(KEY + comment)
+    for chosen in ({"agent_key": KEY + comment}, {"agent_key_file": "id.pub"}):
+        settings, _ = load(ssh(agent=True, host_key_policy="accept-new", **chosen), base=tmp_path)
+        assert settings.ssh.agent_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"private_key": LOGIN_KEY, "agent_key": KEY}, "allowed: nothing without ssh.agent. It chooses a key of the"),
+        ({"agent": True, "agent_key": "garbage"}, "ssh.agent_key: got "),
+        ({"agent": True, "agent_key": LOGIN_KEY}, "ssh.agent_key: got [secret]; allowed: a public key"),
+        ({"agent": True, "agent_key": KEY, "agent_key_file": "x"}, "allowed: one of agent_key and agent_key_file."),
+        ({"agent": True, "agent_key_file": "gone.pub"}, 'ssh.agent_key_file: got "gone.pub"; allowed: a readable file'),
+    ],
+)
+def test_a_chosen_key_that_cannot_be_is_refused(tmp_path: Path, given: dict[str, Any], expected: str) -> None:
+    (found,) = said(tmp_path, ssh(host_key_policy="accept-new", **given))
+    assert expected in found and "PRIVATE" not in found
+
+
 def test_a_misspelt_key_file_is_not_also_a_missing_key(tmp_path: Path) -> None:
     (found,) = said(tmp_path, ssh(private_key_flie="key", host_key_policy="accept-new"))
     assert "ssh.private_key_file, the nearest known setting" in found
