@@ -100,3 +100,25 @@ def test_what_would_change_a_start_is_refused_and_no_hindrance_while_a_member_ru
     hosts[0].run(f"rm {folder}/10-old.conf")
     stack.up()
     assert stack.preview("--expect-no-changes").returncode == 0
+
+
+@pytest.mark.long
+def test_sshd_that_lets_one_session_run_and_sudo_that_wants_a_terminal(
+    fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
+) -> None:
+    hosts = fresh(3)
+    for host in hosts:
+        _append(host, "/etc/ssh/sshd_config.d/few.conf", "MaxSessions 1\n")
+        host.run("systemctl restart ssh")
+        host.wait_for_ssh()
+    _append(hosts[1], "/etc/sudoers.d/terminal", "Defaults:ops requiretty\n")
+    stack = make_stack(hosts)
+    stack.config["ssh"]["user"] = "ops"
+    said = stack.refused()
+    assert f"etcd-2: sudo on {hosts[1].address} runs only on a terminal" in said
+    assert "Defaults:ops !requiretty" in said
+    assert "etcd-1: " not in said and "NOPASSWD" not in said
+    hosts[1].run("rm /etc/sudoers.d/terminal")
+    stack.up()
+    assert [member["healthy"] for member in stack.output("members")] == [True, True, True]
+    _rolls_one_at_a_time(stack, tools, measure)
