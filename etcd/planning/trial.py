@@ -1,6 +1,7 @@
 """When what is staged is tried on its hosts: before anything prepares for a start with it, and once in a run.
 
-A stopped member that has its data is started without: nobody is served worse by that, and it has its own way back.
+A stopped member that has its data is started without, and so is what restarts while nobody serves: nobody is served
+worse by that, and it has its own way back.
 """
 
 from dataclasses import replace
@@ -46,7 +47,7 @@ def _begins(step: Step, now: Situation) -> tuple[str, ...]:
         case StartNew():
             names = step.names
         case Restart() | StartJoin() | AddLearner():
-            names = (step.name,)
+            names = (step.name,) if now.serving else ()
         case SwitchCertificates():
             return tuple(name for name in step.names if name in now.serving)
         case _:

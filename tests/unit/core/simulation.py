@@ -370,7 +370,7 @@ def untried(world: World, step: Step, wish: Wish) -> set[str]:
         case planning.StartNew():
             names = set(step.names)
         case planning.Restart() | planning.StartJoin() | planning.AddLearner():
-            names = {step.name}
+            names = {step.name} if seen_serving(world, wish) else set()
         case planning.SwitchCertificates():
             return set(step.names) - _silent(world, wish) if seen_serving(world, wish) else set()
         case _:

@@ -73,6 +73,8 @@ def test_no_trial_holds_up_what_is_stopped_or_silent() -> None:
     down = {name: stopped(name, active_revision="r0") for name in "abc"}
     assert steps(down) == [StartExisting(("a", "b", "c"))]
     assert steps({**on("r1"), "c": stopped("c", active_revision="r0")})[0] == StartExisting(("c",))
+    unproven = {name: silent(name, running_revision="r0", served_revision="older") for name in "abc"}
+    assert steps(unproven) == [Restart("a", False)]
     ended = {name: silent(name, active_certificates="c0") for name in "abc"}
     assert not any(isinstance(step, TrialStart) for step in steps(ended))
 
