@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from etcd import doubt, lease, planning
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
-from etcd.execution import Deadlines, Hands, Snapshots, execute, wait_for_clocks
+from etcd.execution import Deadlines, Hands, Snapshots, execute, leave_former, wait_for_clocks
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
@@ -142,6 +142,7 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
                 await run.warn(warning)
             warned.add(warning)
         if not plan.steps:
+            await leave_former(replace(hands, facts=look.facts))
             return _outcome(look.facts, hands.target, steps)
         step = plan.steps[0]
         if run.cancelled.is_set():

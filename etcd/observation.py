@@ -132,6 +132,7 @@ class HostFacts:
     wal_dir: DataDirectory | None = None
     closed: tuple[Closed, ...] = ()
     addresses: tuple[str, ...] = ()
+    has_former: bool = False
     query: Query = Query.NOT_ASKED
     query_words: str = ""
     place: Place | None = None
@@ -265,6 +266,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         wal_dir=directories.data_directory(values, "wal_dir"),
         closed=tuple(directories.closed(line) for line in values.get("closed", [])),
         addresses=tuple(values.get("address", [])),
+        has_former=one("former") == "yes",
         drop_ins=tuple(_drop_in(line) for line in values.get("drop_in", [])),
     )
 

@@ -13,7 +13,8 @@ def _text(name: str) -> str:
 
 def script(name: str) -> str:
     """Return a script that changes or reads a host without the lease: claim, stage, observe, stop, release…"""
-    before = ["made", "moving", *(["directories"] if name == "observe" else [])]
+    more = {"observe": ["directories"], "claim": ["former"], "leave": ["former"], "release": ["former"]}
+    before = ["made", "moving", *more.get(name, [])]
     return "\n".join(_text(each) for each in (*before, name))
 
 

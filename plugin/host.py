@@ -41,7 +41,7 @@ class Host(Resource):
         changed = {key for key, value in inputs.items() if state.get(key) != value}
         if changed and changed <= _FOR_REMOVAL:
             return {**state, **inputs}
-        return await self._claim(inputs, state["host_id"], state["damage"])
+        return await self._claim(inputs, state["host_id"], state["damage"], Member.from_inputs(state["member"]))
 
     async def read(self, urn: str, state: Properties) -> Properties:
         """Count damage to the installed binaries; a host that cannot be reached keeps its last values."""
@@ -112,8 +112,10 @@ class Host(Resource):
             f"{member.layout.config_dir}, {member.layout.install_dir} and the data. Wipe it before it comes back.{why}",
         )
 
-    async def _claim(self, inputs: Properties, host_id: str, damage: int) -> Properties:
+    async def _claim(self, inputs: Properties, host_id: str, damage: int, former: Member | None = None) -> Properties:
+        """Take the stamp; the directories that `former` has and the member no longer has are noted for later."""
         member = Member.from_inputs(inputs["member"])
+        before = (former or member).layout
         session = await self.context.session(member.name, inputs["connection"])
         stamp = Stamp(inputs["owner"], host_id, member.name, inputs["stack"])
         result = await session.run(
@@ -122,6 +124,10 @@ class Host(Resource):
             member.layout.install_dir,
             member.user,
             member.group,
+            member.layout.bin_dir,
+            before.config_dir,
+            before.install_dir,
+            before.bin_dir,
             stdin=stamp.text().encode(),
             seconds=inputs["seconds"],
         )

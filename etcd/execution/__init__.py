@@ -10,7 +10,7 @@ from etcd.execution import birth, members, restart, trial, versions
 from etcd.execution.hands import Deadlines, Hands, Snapshots
 from etcd.observation import HostFacts
 
-__all__ = ["Deadlines", "Hands", "Snapshots", "execute", "wait_for_clocks"]
+__all__ = ["Deadlines", "Hands", "Snapshots", "execute", "leave_former", "wait_for_clocks"]
 
 
 async def execute(hands: Hands, step: planning.Step) -> None:
@@ -58,6 +58,20 @@ async def execute(hands: Hands, step: planning.Step) -> None:
             await versions.enable_downgrade(hands, step)
         case planning.CancelDowngrade():
             await versions.cancel_downgrade(hands, step)
+
+
+async def leave_former(hands: Hands) -> None:
+    """Clear the directories that the settings have left, private keys among it, once the members run without them."""
+
+    async def leave(name: str) -> None:
+        layout = hands.member(name).layout
+        cleared = await hands.guarded(name, "leave", layout.config_dir, layout.install_dir, layout.bin_dir)
+        for directory in cleared.split():
+            await hands.say(f"Removed keys, certificates and settings from {directory} on {name}, which it has left")
+
+    await hands.on_each(
+        (name for name, seen in hands.facts.items() if seen.has_former and name in hands.target.members), leave
+    )
 
 
 async def wait_for_clocks(hands: Hands, valid_from: datetime.datetime, facts: Mapping[str, HostFacts]) -> None:

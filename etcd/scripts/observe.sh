@@ -36,6 +36,7 @@ case $running:$certificate in
 *:*/certificates/current/server.pem) here=${certificate%/certificates/current/server.pem} ;;
 esac
 if [ -f "$config/owner" ]; then say_file owner "$config/owner"; else say_file owner "$here/owner"; fi
+! grep -q '^former ' "$wanted/made" 2>/dev/null || say former yes
 say_file attempt "$here/attempt"
 say_file born "$here/born"
 # A data directory that is about to move is where the active revision says, until it has moved or begun to.

@@ -1,7 +1,9 @@
 # snapshot.sh CONFIG BIN ENDPOINT DIRECTORY KEEP KILOBYTES: saves a verified snapshot and prints its path.
 # KILOBYTES must be free before; the oldest snapshots beyond KEEP are removed afterwards.
 config=$1 bin=$2 endpoint=$3 directory=$4 keep=$5 kilobytes=$6
-mkdir -p "$directory"
+make_directory "$directory"
+# A purge removes the snapshots too: they hold all that the store held.
+grep -qxF "snapshots $directory" "$config/made" 2>/dev/null || remember snapshots "$directory"
 chmod 700 "$directory"
 free=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt "$kilobytes" ]; then

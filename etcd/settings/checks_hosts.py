@@ -72,6 +72,9 @@ def of_paths(paths: Paths) -> Iterator[Problem]:
             why = "A restore needs an empty data directory, and a WAL inside would be in its way."
             parent = outer.rpartition("/")[0]
             do = f"Name one beside it, such as {parent}/etcd-wal, or leave wal_dir out to keep the WAL in member/wal."
+            if key == "data_dir" and value != outer:
+                why = "The WAL lies in the directory wal below paths.wal_dir, which is to hold nothing else."
+                do = f"Set paths.wal_dir to a directory beside the data, such as {value}-wal."
         relation = "the same as" if value == outer else "inside"
         yield Problem(
             ("paths", key),

@@ -102,8 +102,11 @@ def _known(
 ) -> str | None:
     """Return the best key known_hosts has for a host; None without any if none is `required`."""
     where = f"{addresses.bracketed(host)}:{port}"
-    host_keys, _, revoked, *_ = known.match(host, host if addresses.is_ip(host) else "", port)
-    found = [each for each in host_keys if each not in revoked]
+    found: list[asyncssh.SSHKey] = []
+    # ssh-keyscan writes an IPv4 address as such, also where the settings have it in the form of an IPv6 address.
+    for spelling in dict.fromkeys((host, addresses.same(host) if addresses.is_ip(host) else host)):
+        host_keys, _, revoked, *_ = known.match(spelling, spelling if addresses.is_ip(spelling) else "", port)
+        found += [each for each in host_keys if each not in revoked]
     by_algorithm = {each.get_algorithm(): each for each in found}
     for algorithm in USABLE:
         if algorithm in by_algorithm:

@@ -293,7 +293,10 @@ class Settings(Part):
     protect_cluster: Flag = Field(
         default=True, description="Refuse `destroy`, and a removal that would leave no quorum."
     )
-    purge_data_on_destroy: Flag = Field(default=False, description="Let `destroy` delete data and WAL.")
+    purge_data_on_destroy: Flag = Field(
+        default=False,
+        description="Let `destroy` delete data and WAL, and the snapshots that were saved before upgrades.",
+    )
     abandon_unreachable: Flag = Field(
         default=False,
         description="Let `destroy` succeed though a host cannot be reached and keeps what is on it.",

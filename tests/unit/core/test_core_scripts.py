@@ -689,6 +689,87 @@ def test_a_purge_removes_the_member_from_its_directory(
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["notes"]
 
 
+def moved(host: Namespace, config: Path, staged: list[str], tmp_path: Path) -> list[str]:
+    """Claim the host for a member whose directories all changed; return the new ones as claim.sh has them."""
+    (config / "owner").write_text("cluster=c\nhost=mine\n")
+    (config / "made").write_text(f"directory {config}\ndirectory {staged[4]}\n")
+    host.out(scripts.script("activate"), *staged)
+    new = [str(tmp_path / name) for name in ("new-etc", "new-opt", "new-bin")]
+    former = [str(config), staged[4], staged[3]]
+    for _ in range(2):
+        stamp = b"cluster=c\nhost=mine\n"
+        host.out(scripts.script("claim"), *new[:2], "root", "root", new[2], *former, stdin=stamp)
+    return new
+
+
+def test_directories_that_the_settings_left_go_once_nothing_uses_them(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    new = moved(host, config, staged, tmp_path)
+    assert (Path(new[0]) / "made").read_text().count("former ") == 1
+    arguments = [*new[:2], new[2], "2379", "2380", "3.6.16", "facts", "", ""]
+    look = [new[0], str(tmp_path / "none"), str(tmp_path / "none"), *arguments[1:]]
+    assert parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged[3]}/etcd\n"
+    host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
+    with subprocess.Popen(["sleep", "60"], env={"ETCD_CERT_FILE": f"{config}/certificates/current/a.pem"}) as member:
+        host.answer(str(member.pid))
+        assert host.out(scripts.script("leave"), *new) == ""
+        member.kill()
+    host.answer("0")
+    assert host.out(scripts.script("leave"), *new) == ""
+    assert (config / "certificates" / "c1" / "server.pem").exists(), "the next start would use it"
+    unit = f"[Service]\nEnvironmentFile={new[0]}/etcd.env\nExecStart={new[2]}/etcd\n"
+    host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
+    assert host.out(scripts.script("leave"), *new) == str(config)
+    assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
+    assert not (tmp_path / "bin" / "etcd").is_symlink()
+    assert "former" not in (Path(new[0]) / "made").read_text()
+    assert (Path(new[0]) / "owner").exists()
+
+
+def test_a_removal_takes_the_directories_that_were_left_too(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    new = moved(host, config, staged, tmp_path)
+    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\n"
+    host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
+    removal = [new[0], new[1], new[2], staged[5], staged[6], "mine", "no"]
+    assert host.out(scripts.script("release"), *removal) == "removed"
+    assert not config.exists() and not Path(new[0]).exists() and not (tmp_path / "opt" / "v3.6.16").exists()
+    assert host.out("ls /etc/systemd/system") == ""
+
+
+def test_a_former_directory_of_another_claim_stays(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    new = moved(host, config, staged, tmp_path)
+    (config / "owner").write_text("cluster=c\nhost=other\n")
+    host.out("rm /etc/systemd/system/etcd.service")
+    assert host.out(scripts.script("leave"), *new) == ""
+    assert (config / "certificates" / "c1").is_dir()
+
+
+@pytest.mark.parametrize("purge", ["yes", "no"])
+def test_a_purge_removes_the_snapshots_that_were_saved(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path, purge: str
+) -> None:
+    (config / "owner").write_text("cluster=c\nhost=mine\n")
+    host.out(scripts.script("activate"), *staged)
+    tools, kept = tmp_path / "tools", tmp_path / "snapshots"
+    tools.mkdir()
+    for name, text in {"etcdctl": 'for file; do :; done; echo all >"$file"', "etcdutl": ":"}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    saved = host.out(scripts.script("snapshot"), str(config), str(tools), "https://127.0.0.1:2379", str(kept), "3", "1")
+    assert Path(saved).exists() and kept.stat().st_mode & 0o777 == 0o700
+    (kept / "mine.db").write_text("somebody else's")
+    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
+    host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", purge)
+    assert Path(saved).exists() == (purge == "no")
+    assert (kept / "mine.db").exists()
+
+
 def test_a_host_that_was_never_claimed_is_left_alone(host: Namespace, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
     assert host.out(scripts.script("release"), nowhere, nowhere, nowhere, nowhere, "", "mine", "yes") == "gone"

@@ -181,6 +181,12 @@ def test_a_known_host_is_found(tmp_path: Path, address: str) -> None:
     assert settings.nodes["n1"].ssh.host_key == KEY
 
 
+def test_an_ipv4_address_in_the_form_of_an_ipv6_one_is_known_too(tmp_path: Path) -> None:
+    given = known_hosts(tmp_path, f"192.0.2.1 {HOST_KEY}")
+    settings = loaded(tmp_path, nodes=nodes("::ffff:192.0.2.1"), ssh=given)
+    assert settings.nodes["n1"].ssh.host_key == HOST_KEY
+
+
 def test_a_hashed_known_host_is_found(tmp_path: Path) -> None:
     given = known_hosts(tmp_path, f"192.0.2.1 {HOST_KEY}", f"[192.0.2.2]:2222 {HOST_KEY}")
     command = ["ssh-keygen", "-q", "-H", "-f", str(tmp_path / "known_hosts")]

@@ -166,6 +166,12 @@ def test_a_bad_directory_is_refused(paths: dict[str, Any], expected: str) -> Non
     assert all(line.startswith("paths.") for line in found)
 
 
+def test_data_inside_the_wal_directory_is_refused_with_a_place_for_the_wal() -> None:
+    (found,) = problems(paths={"data_dir": "/srv/etcd/data", "wal_dir": "/srv/etcd"})
+    assert "The WAL lies in the directory wal below paths.wal_dir" in found
+    assert "Set paths.wal_dir to a directory beside the data, such as /srv/etcd/data-wal." in found
+
+
 def test_a_wal_inside_the_data_directory_is_refused_with_what_to_do() -> None:
     assert problems(paths={"data_dir": "/srv/etcd/data", "wal_dir": "/srv/etcd/data/wal"}) == [
         (

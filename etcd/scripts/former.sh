@@ -1,0 +1,62 @@
+# former.sh: functions about directories that the settings have left: the configuration with its private keys, installed
+# versions, links. Needs $config. CONFIG/made notes them as `former CONFIG INSTALL BIN` before anything is made in new ones.
+note_former() { # CONFIG INSTALL BIN INSTALL-NOW BIN-NOW: notes the directories until now, with what was made in them
+	[ "$1 $2 $3" != "$config $4 $5" ] || return 0
+	[ -d "$1" ] || return 0
+	if [ "$1" != "$config" ] && [ -f "$1/made" ]; then
+		while read -r line; do
+			grep -qxF "$line" "$config/made" 2>/dev/null || printf '%s\n' "$line" >>"$config/made"
+		done <"$1/made"
+	fi
+	grep -qxF "former $1 $2 $3" "$config/made" 2>/dev/null || remember former "$1 $2 $3"
+}
+clear_installed() { # INSTALL: removes the versions of etcd
+	for version in "$1"/v[0-9]* "$1"/.incoming.*; do
+		if [ -f "$version/SHA256SUMS" ] || [ "${version##*/.incoming.}" != "$version" ]; then rm -rf "$version"; fi
+	done
+	rm -f "$1"/etcd-v*-linux-*.tar.gz
+}
+clear_links() { # BIN INSTALL: removes the links into INSTALL
+	for name in etcd etcdctl etcdutl; do
+		case $(readlink "$1/$name" 2>/dev/null || :) in "$2"/v*/"$name") rm -f "$1/$name" ;; esac
+	done
+}
+clear_config() { # CONFIG: removes all that is staged, and what is noted, there
+	rm -rf "$1/revisions" "$1/certificates"
+	for name in owner attempt born current served moving etcd.env bootstrap.env made; do rm -f "$1/$name" "$1/$name.new"; done
+}
+clear_former() { # INSTALL BIN: clears each former directory that neither the member nor its next start uses
+	[ -f "$config/made" ] || return 0
+	member_pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
+	uses=$( { tr '\0' '\n' <"/proc/${member_pid:-0}/environ" | grep '^ETCD_.*FILE='; readlink "/proc/${member_pid:-0}/exe"; } 2>/dev/null || :)
+	uses="$uses
+$(cat /etc/systemd/system/etcd.service 2>/dev/null || :)
+$(readlink "$config/served" 2>/dev/null || :)
+$(readlink "$2/etcd" 2>/dev/null || :)"
+	in_use() { printf '%s\n' "$uses" | grep -qF "$1/"; }
+	sed -n 's/^former //p' "$config/made" | while read -r old_config old_install old_bin; do
+		left=yes
+		if [ "$old_bin" != "$2" ]; then
+			if in_use "$old_bin"; then left=no; else clear_links "$old_bin" "$old_install"; fi
+		fi
+		if [ "$old_install" != "$1" ]; then
+			if in_use "$old_install"; then left=no; else clear_installed "$old_install"; fi
+		fi
+		if [ "$old_config" != "$config" ] && [ -d "$old_config" ]; then
+			if in_use "$old_config"; then
+				left=no
+			elif [ "$(grep '^host=' "$old_config/owner" 2>/dev/null || :)" = "$(grep '^host=' "$config/owner")" ]; then
+				clear_config "$old_config"
+				printf '%s\n' "$old_config"
+			fi
+		fi
+		if [ "$left" = yes ]; then
+			for directory in "$old_bin" "$old_install" "$old_config"; do
+				case $directory in "$config" | "$1" | "$2") continue ;; esac
+				! grep -qxF "directory $directory" "$config/made" || rmdir "$directory" 2>/dev/null || :
+			done
+			grep -vxF "former $old_config $old_install $old_bin" "$config/made" >"$config/made.new" || :
+			mv -f "$config/made.new" "$config/made"
+		fi
+	done
+}
