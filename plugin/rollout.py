@@ -86,13 +86,19 @@ class Rollout(Resource):
         changed = {key for key, value in new.items() if old.get(key) != value and key not in _NO_CHANGE}
         if changed - _FOR_DESTROY and not self.context.run.wanted("etcd:index:Preflight"):
             return new, [Failure("", str(_UNCHECKED))]
-        state = {**old, **self.context.run.read.get(urn, {})}
+        state = self._known(urn, old)
         if changed - _FOR_DESTROY or ("running" in state and state["running"] != _wanted(new)):
             try:
                 await self._list(urn, new, state)
             except Refusal as refusal:
                 return new, [Failure("", str(problem)) for problem in refusal.problems]
         return new, ()
+
+    def _known(self, urn: str, old: Mapping[str, Any]) -> Properties:
+        """Return what the stack knows of the cluster, also where Rollout's own state was lost or not refreshed."""
+        ids = {each["cluster_id"] for each in self.context.run.wanted("etcd:index:Preflight") if each.get("cluster_id")}
+        found = {"cluster_id": ids.pop()} if len(ids) == 1 else {}
+        return {**found, **old, **self.context.run.read.get(urn, {})}
 
     async def _list(self, urn: str, inputs: Properties, state: Properties) -> None:
         """Tell the steps that are due, as `_converge` will take them; raises `Refusal`."""
@@ -127,7 +133,7 @@ class Rollout(Resource):
 
         Where it takes the place of a former Rollout, it goes on from what that one knew.
         """
-        outputs = await self._converge(urn, inputs, dict(self.context.run.read.get(urn, {})))
+        outputs = await self._converge(urn, inputs, self._known(urn, {}))
         return outputs["cluster_id"], outputs
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:

@@ -94,6 +94,15 @@ def test_a_rollout_that_replaces_one_goes_on_from_what_that_one_knew(hosts: Host
     assert outputs["steps"] == ROLLED["steps"] + 2
 
 
+def test_a_rollout_that_was_lost_from_the_state_knows_the_cluster_from_preflight(
+    hosts: Hosts, converged: list[Any]
+) -> None:
+    for cluster_id, known in (("", None), ("beef", "beef")):
+        hosts.run.checked[PREFLIGHT_URN] = {"cluster_id": cluster_id}
+        asyncio.run(Rollout(hosts).create(ROLLOUT_URN, ROLLOUT))
+        assert converged.pop().cluster_id == known
+
+
 def test_nothing_is_changed_that_no_preflight_has_looked_at(hosts: Hosts, converged: list[Any]) -> None:
     hosts.run.checked.clear()
     rollout = Rollout(hosts)
