@@ -84,10 +84,10 @@ class Rollout(Resource):
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """List the steps that a change will take; refuse one that no Preflight of this run has looked at."""
         changed = {key for key, value in new.items() if old.get(key) != value and key not in _NO_CHANGE}
-        if changed - _FOR_DESTROY and not self.context.run.wanted("etcd:index:Preflight"):
-            return new, [Failure("", str(_UNCHECKED))]
         state = self._known(urn, old)
         if changed - _FOR_DESTROY or ("running" in state and state["running"] != _wanted(new)):
+            if not self.context.run.wanted("etcd:index:Preflight"):
+                return new, [Failure("", str(_UNCHECKED))]
             try:
                 await self._list(urn, new, state)
             except Refusal as refusal:
@@ -133,6 +133,9 @@ class Rollout(Resource):
 
         Where it takes the place of a former Rollout, it goes on from what that one knew.
         """
+        former = self.context.run.read.get(urn)
+        if former and not await self.diff(dict(former), inputs):
+            return former["cluster_id"], {**former, **inputs}
         outputs = await self._converge(urn, inputs, self._known(urn, {}))
         return outputs["cluster_id"], outputs
 

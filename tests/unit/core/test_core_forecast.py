@@ -52,6 +52,9 @@ def compare(world: World, wish: Wish) -> str:
     """Compare the forecast with what is done; return how it ended."""
     observed, alive = observe(world, wish)
     did, end = taken(world, wish)
+    if end == "harm":
+        # What the walk is for.
+        return end
     try:
         foreseen = forecast(observed, wish.target, alive)
     except Refusal:

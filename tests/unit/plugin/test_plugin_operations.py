@@ -94,6 +94,13 @@ def test_a_rollout_that_replaces_one_goes_on_from_what_that_one_knew(hosts: Host
     assert outputs["steps"] == ROLLED["steps"] + 2
 
 
+def test_a_rollout_that_replaces_one_takes_no_step_where_nothing_is_due(hosts: Hosts, converged: list[Any]) -> None:
+    hosts.run.read[ROLLOUT_URN] = ROLLED
+    hosts.run.checked.clear()
+    assert asyncio.run(Rollout(hosts).create(ROLLOUT_URN, ROLLOUT)) == ("beef", ROLLED)
+    assert converged == []
+
+
 def test_a_rollout_that_was_lost_from_the_state_knows_the_cluster_from_preflight(
     hosts: Hosts, converged: list[Any]
 ) -> None:
