@@ -119,6 +119,10 @@ async def _attempt(
         raise Unreachable(_refused(node, where, str(error))) from None
     except asyncssh.PermissionDenied:
         raise ClusterError(await _key_refused(node, address)) from None
+    except asyncssh.ChannelOpenError as error:
+        if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+            raise ClusterError(_not_forwarded(node, address)) from None
+        raise Unreachable(_refused(node, where, _words(error))) from None
     except TimeoutError:
         raise Unreachable(_late(node, address, progress)) from None
     except (asyncssh.Error, OSError) as error:
@@ -219,6 +223,15 @@ def _late(node: str, address: Address, progress: _Progress) -> Problem:
     if progress.connection:
         return _refused(node, where, f"it takes connections, but no answer within {seconds} s came from sshd")
     return _refused(node, where, f"no answer within {seconds} s")
+
+
+def _not_forwarded(node: str, address: Address) -> Problem:
+    bastion = address.bastion.where if address.bastion else "the bastion"
+    return Problem(
+        node,
+        f"{bastion} does not forward connections to {address.host}:{address.port}",
+        "Allow it in the bastion's sshd_config (AllowTcpForwarding, PermitOpen), and in its authorized_keys",
+    )
 
 
 def _turned_away(node: str, address: Address, words: str) -> Problem:

@@ -90,6 +90,7 @@ async def serving(
     environment: dict[str, str] | None = None,
     *,
     most_sessions: int = 10,
+    forwards: bool = True,
     **options: Any,
 ) -> AsyncIterator[Server]:
     """Serve for whoever has `LOGIN_KEY`, also as a bastion, until the block ends.
@@ -106,6 +107,8 @@ async def serving(
             server.connections.append(conn)
 
         def connection_requested(self, *_: Any) -> bool:
+            if not forwards:
+                raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, "open failed")
             return True
 
         def session_requested(self) -> Any:

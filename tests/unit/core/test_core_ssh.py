@@ -155,6 +155,15 @@ async def test_a_bastion_that_refuses_is_named_as_the_bastion() -> None:
     assert error.problems[0].where == "a (bastion)"
 
 
+@asynchronous
+async def test_a_bastion_that_forwards_nothing_is_no_host_that_is_down() -> None:
+    async with serving(forwards=False) as bastion, serving() as host:
+        error = await refused(connect("a", host.address(bastion=bastion.address())))
+    assert not isinstance(error, Unreachable)
+    words = f"a: root@127.0.0.1:{bastion.port} does not forward connections to 127.0.0.1:{host.port}. Allow it"
+    assert words in str(error)
+
+
 def test_an_address_comes_back_from_its_inputs() -> None:
     plain: dict[str, Any] = {
         "host": "192.0.2.1",
