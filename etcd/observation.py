@@ -246,7 +246,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         query=asked,
         query_words=asked_words,
         place=_place(one),
-        alarms=_alarms(_json(one("alarms"))),
+        alarms=parse_alarms(_json(one("alarms"))),
         uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
@@ -366,7 +366,7 @@ def _healthy(answer: Any) -> bool:
 _ALARMS = {1: "NOSPACE", 2: "CORRUPT"}
 
 
-def _alarms(answer: Any) -> tuple[tuple[str, str], ...]:
+def parse_alarms(answer: Any) -> tuple[tuple[str, str], ...]:
     if not isinstance(answer, dict):
         return ()
     return tuple(

@@ -80,15 +80,18 @@ def environment(member: members.Member) -> dict[str, str]:
     return {option_variable(name): value for name, value in options.items()}
 
 
+def bootstrap_variables(state: str, cluster: str, token: str) -> dict[str, str]:
+    """Return the variables of `bootstrap.env`."""
+    return {
+        option_variable("initial-cluster-state"): state,
+        option_variable("initial-cluster"): cluster,
+        option_variable("initial-cluster-token"): token,
+    }
+
+
 def bootstrap_environment(state: str, cluster: str, token: str) -> str:
     """Return `bootstrap.env`: the only file that may say `new`, or list the members of a join."""
-    return environment_text(
-        {
-            option_variable("initial-cluster-state"): state,
-            option_variable("initial-cluster"): cluster,
-            option_variable("initial-cluster-token"): token,
-        }
-    )
+    return environment_text(bootstrap_variables(state, cluster, token))
 
 
 def unit(member: members.Member) -> str:

@@ -181,7 +181,9 @@ class Preflight(Resource):
             again = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
             facts.update({name: seen for name, seen in again.items() if name in facts and isinstance(seen, HostFacts)})
             await plan()
-        known = inputs["cluster_id"] or next((seen.status.cluster_id for seen in facts.values() if seen.status), "")
+        # The id of a bootstrap that was not recorded yet is none to hold on to: it may be begun again.
+        told = (seen.status.cluster_id for seen in facts.values() if seen.status and not planning.is_unrecorded(facts))
+        known = inputs["cluster_id"] or next(told, "")
         return await self._with_seen_keys(inputs["connections"], facts), known
 
     @staticmethod

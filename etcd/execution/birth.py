@@ -3,45 +3,106 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from etcd.errors import ClusterError, Problem
 from etcd.execution.hands import CRASH_VARIABLE, POLL_SECONDS, Former, Hands, crash_point
-from etcd.execution.restart import put_back
+from etcd.execution.proof import Unproven, prove
+from etcd.execution.rollback import put_back
+from etcd.observation import observe
 from etcd.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, born_text, unasked
+from etcd.planning.bootstrap import has_other_data, is_member
 from etcd.render import bootstrap_environment
+
+# Where a test asks for a crash after so many of the first starts.
+_STARTS_BEFORE_CRASH = {"first-started": 1, "second-started": 2}
 
 
 async def start_new(hands: Hands, step: StartNew) -> None:
-    """Announce the attempt on all hosts, start all members at once, and record the birth at the first quorum."""
+    """Announce the attempt on all hosts, start all members at once, and record the birth once all are proven.
+
+    Members of this attempt that serve already, of a run that was interrupted, stay as they are. Raises after those that
+    this started were stopped again: the next run goes on with the same attempt.
+    """
     cluster = hands.target.initial_cluster
     attempt = Attempt(step.attempt or hands.token or f"etcd-{secrets.token_hex(8)}", cluster)
-
-    async def announce(name: str) -> None:
-        layout = hands.member(name).layout
-        arguments = layout.config_dir, layout.data_dir, layout.wal_dir or ""
-        await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+    serving = [name for name in step.names if (seen := hands.facts.get(name)) and is_member(name, seen, attempt)]
+    idle = [name for name in step.names if name not in serving]
 
     async def start(name: str) -> str:
         return await hands.start(name, "start", bootstrap_environment("new", cluster, attempt.id))
 
-    await hands.on_each(step.names, announce)
+    await hands.on_each(idle, lambda name: _announce(hands, name, attempt))
     crash_point("announced")
-    await hands.on_each(step.names, hands.activate)
+    stale = [name for name in idle if _runs_other_settings(hands, name)]
+    await hands.on_each(stale, lambda name: _halt(hands, name))
+    await hands.on_each(idle, hands.activate)
     crash_point("activated")
-    if os.environ.get(CRASH_VARIABLE) == "first-started":
-        await start(step.names[0])
-        crash_point("first-started")
-    before = await hands.on_each(step.names, start)
-    crash_point("started")
     try:
+        if early := _STARTS_BEFORE_CRASH.get(os.environ.get(CRASH_VARIABLE, "")):
+            for name in idle[:early]:
+                await start(name)
+            crash_point(os.environ[CRASH_VARIABLE])
+        before = await hands.on_each(idle, start)
+        crash_point("started")
         await hands.await_active(before, hands.deadlines.bootstrap)
-    except ClusterError:
-        await hands.on_each(step.names, lambda name: hands.guarded(name, "halt"))
-        raise
-    crash_point("quorum")
-    await record_birth(hands, step.names)
+        crash_point("quorum")
+        await prove(hands, step.names, attempt)
+    except ClusterError as error:
+        started = [name for name in idle if name in stale or not hands.facts[name].is_running]
+        await _call_off(hands, started, attempt, error)
+    await hands.on_each(
+        step.names, lambda name: _record(hands, name, born_text(attempt.cluster_id, attempt.member_ids[name]))
+    )
     crash_point("born")
+
+
+def _runs_other_settings(hands: Hands, name: str) -> bool:
+    """Return whether a member of a bootstrap that failed runs on with what it was started with, which ends never."""
+    seen = hands.facts.get(name)
+    return seen is not None and seen.is_running and seen.running_revision != hands.target.members[name].revision
+
+
+async def _announce(hands: Hands, name: str, attempt: Attempt) -> None:
+    layout, seen = hands.member(name).layout, hands.facts.get(name)
+    other = seen is not None and has_other_data(name, seen, attempt)
+    if other:
+        await hands.say(f"The data on {name} is not of this bootstrap; it is renamed inside {layout.data_dir}")
+    arguments = layout.config_dir, layout.data_dir, layout.wal_dir or "", "aside" if other else "keep"
+    await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+    if seen and seen.has_wal and not other:
+        await hands.relocate(name)
+
+
+async def _halt(hands: Hands, name: str) -> None:
+    await hands.guarded(name, "halt", seconds=hands.deadlines.shutdown)
+
+
+async def _call_off(hands: Hands, started: Sequence[str], attempt: Attempt, error: ClusterError) -> NoReturn:
+    """Stop what the bootstrap started, set aside what a member made that is not of it, and raise the error.
+
+    A member that runs already, and is known not to be what was to be made, is stopped too.
+    """
+    named = {problem.where for problem in error.problems}
+    wrong = error.wrong if isinstance(error, Unproven) else frozenset()
+    problems = list(error.problems)
+
+    async def stop(name: str) -> None:
+        try:
+            await _halt(hands, name)
+            if name in named and not hands.facts[name].has_wal:
+                seen = await observe(hands.sessions[name], hands.member(name), "facts", hands.deadlines.command)
+                if has_other_data(name, seen, attempt):
+                    layout = hands.member(name).layout
+                    arguments = layout.config_dir, layout.data_dir, layout.wal_dir or "", "aside"
+                    await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+        except ClusterError as second:
+            if name not in named:
+                problems.extend(second.problems)
+
+    await asyncio.gather(*(stop(name) for name in {*started, *wrong}))
+    raise ClusterError(*problems) from None
 
 
 async def start_existing(hands: Hands, step: StartExisting) -> None:
@@ -106,10 +167,13 @@ async def record_birth(hands: Hands, names: Iterable[str]) -> None:
 
     async def record(name: str) -> None:
         status = await hands.etcdctl(name).status()
-        text = born_text(status.cluster_id, status.member_id)
-        await hands.guarded(name, "born", hands.member(name).layout.config_dir, stdin=text)
+        await _record(hands, name, born_text(status.cluster_id, status.member_id))
 
     await hands.on_each(names, record)
+
+
+async def _record(hands: Hands, name: str, text: str) -> None:
+    await hands.guarded(name, "born", hands.member(name).layout.config_dir, stdin=text)
 
 
 async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:

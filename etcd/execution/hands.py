@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ from etcd.ssh import Session
 _GUARD_SECONDS = 130
 _ENDED = 3
 POLL_SECONDS = 0.2
+# Members that fail for the same cause do so at nearly the same time.
+_MOMENT_SECONDS = 2.0
 CRASH_VARIABLE = "ETCD_CLUSTER_CRASH_AT"
 
 T = TypeVar("T")
@@ -55,7 +57,8 @@ class Snapshots:
 class Former:
     """What a member goes back to when it does not come up: a revision, its version, and where it has its data.
 
-    The other directories are those of its setup, empty where they are the wanted ones.
+    The other directories are those of its setup, empty where they are the wanted ones. `peer_urls` are those that the
+    member list goes back to, with `member_id`, where a restart changes them.
     """
 
     revision: str
@@ -65,6 +68,8 @@ class Former:
     config_dir: str = ""
     bin_dir: str = ""
     install_dir: str = ""
+    member_id: str = ""
+    peer_urls: Sequence[str] = ()
 
 
 _crash_points_reached: Counter[str] = Counter()
@@ -232,8 +237,11 @@ class Hands:
         for each in sorted(noted):
             await self.guarded(name, "served", each, revision or self.target.members[name].revision, of)
 
-    async def activate(self, name: str, former: Former | None = None) -> None:
-        """Make the staged revision what the next start uses, or a former one."""
+    async def activate(self, name: str, former: Former | None = None, starts: bool = True) -> None:
+        """Make the staged revision what the next start uses, or a former one.
+
+        Where that is of another account, and the member `starts` right afterwards, it is stopped first.
+        """
         target = self.target.members[name]
         layout = target.member.layout
         config = (former and former.config_dir) or layout.config_dir
@@ -253,6 +261,8 @@ class Hands:
             target.member.user,
             target.member.group,
             layout.config_dir if former else self.config_dir(name),
+            "starts" if starts else "runs",
+            seconds=self.deadlines.command + self.deadlines.shutdown,
         )
 
     async def start(self, name: str, verb: str, environment: str = "", config_dir: str = "") -> str:
@@ -276,20 +286,26 @@ class Hands:
         await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
-        """Wait until each member is active again; at the first that ended, stop waiting for the others."""
+        """Wait until each member is active again; at the first that ended, the others get only a moment more.
+
+        Raises `ClusterError` that names every one that ended in that moment, or that ran out of time with it.
+        """
         waits = {asyncio.create_task(self.await_one(name, before[name], seconds)) for name in before}
         problems: list[Problem] = []
         try:
-            for wait in asyncio.as_completed(waits):
-                if problem := await wait:
-                    problems.append(problem)
+            pending, moment = waits, None
+            while pending:
+                done, pending = await asyncio.wait(pending, timeout=moment, return_when=asyncio.FIRST_COMPLETED)
+                problems += [problem for wait in done if (problem := wait.result())]
+                if problems and (moment is not None and not done):
                     break
+                moment = _MOMENT_SECONDS if problems else None
         finally:
             for task in waits:
                 task.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
         if problems:
-            raise ClusterError(*problems)
+            raise ClusterError(*sorted(problems, key=lambda problem: problem.where))
 
     async def await_one(self, name: str, invocation: str, seconds: int) -> Problem | None:
         """Wait until a member is active in another invocation than this one; return what is wrong when it is not."""
@@ -306,10 +322,14 @@ class Hands:
         """Look at a node and ask its member, where it runs by now."""
         return await observe(self.sessions[name], self.member(name), "member", self.deadlines.command)
 
-    async def await_serving(self, name: str) -> None:
-        """Wait until a member gives a linearizable answer and has applied what the leader had before this step."""
+    async def await_serving(self, name: str, seconds: int | None = None) -> None:
+        """Wait until a member gives a linearizable answer and has applied what the leader had before this step.
+
+        It may take as long as a start, unless `seconds` are given.
+        """
+        limit = min(self.deadlines.member_start, seconds or self.deadlines.member_start)
         goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
-        deadline = asyncio.get_running_loop().time() + self.deadlines.member_start
+        deadline = asyncio.get_running_loop().time() + limit
         while True:
             seen = await self.look(name)
             if seen.serves and seen.status and seen.status.raft_applied_index >= goal:
@@ -317,8 +337,7 @@ class Hands:
             if asyncio.get_running_loop().time() > deadline:
                 raise ClusterError.of(
                     name,
-                    f"it started, but did not serve and catch up within {self.deadlines.member_start} s: "
-                    f"{unasked.why(seen)}",
+                    f"it started, but did not serve and catch up within {limit} s: {unasked.why(seen)}",
                     f"Look at `journalctl -u etcd` on {name}",
                 )
             await asyncio.sleep(POLL_SECONDS)

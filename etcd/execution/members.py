@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from etcd.errors import ClusterError
 from etcd.execution.hands import Hands, crash_point
 from etcd.execution.restart import hand_over
+from etcd.execution.rollback import update_peer_urls
 from etcd.member import initial_cluster
 from etcd.observation import ListedMember
 from etcd.planning import AddLearner, Promote, RemoveMember, Retire, StartJoin, UpdatePeerUrl
@@ -62,8 +63,7 @@ async def disarm_alarms(hands: Hands) -> None:
 
 async def update_peer_url(hands: Hands, step: UpdatePeerUrl) -> None:
     """Tell the cluster a member's new peer URL; the member itself starts with it afterwards."""
-    url = hands.member(step.name).peer_url
-    await hands.leader().run("member", "update", step.member_id, f"--peer-urls={url}")
+    await update_peer_urls(hands, step.member_id, [hands.member(step.name).peer_url])
     crash_point("peer-url-updated")
 
 

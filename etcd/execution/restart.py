@@ -1,12 +1,23 @@
-"""Restarting one member, and putting it back on its former revision when it does not come up."""
+"""Restarting one member, which must serve afterwards and raise no alarm."""
 
-from collections.abc import Mapping, Sequence
-from typing import NoReturn
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 from etcd.errors import ClusterError, Problem
-from etcd.execution.hands import Former, Hands, crash_point
-from etcd.planning import Restart
+from etcd.etcdctl import Etcdctl
+from etcd.execution.hands import Hands, crash_point
+from etcd.execution.rollback import NewAlarm, put_back, update_peer_urls
+from etcd.observation import ListedMember, parse_alarms
+from etcd.planning import Restart, quota
 from etcd.planning.versions import minor
+
+# A cluster in use writes within this time; etcd raises the alarm at the first write that does not fit.
+_ALARM_SECONDS = 3.0
+_ALARM_ACTION = {
+    "NOSPACE": "Set a `etcd.quota-backend-bytes` that the database fits in, or compact and defragment it",
+    "CORRUPT": "Look at `journalctl -u etcd` on its members; its data differs from that of the others",
+}
 
 
 async def restart(hands: Hands, step: Restart) -> None:
@@ -15,6 +26,7 @@ async def restart(hands: Hands, step: Restart) -> None:
     former = await hands.former(name)
     if step.leads:
         await hand_over(hands, name)
+    moved = await _tell_new_url(hands, step) if step.moves else None
     await hands.relocate(name)
     await hands.activate(name)
     crash_point("revision-switched")
@@ -25,12 +37,45 @@ async def restart(hands: Hands, step: Restart) -> None:
         await hands.await_active(before, hands.deadlines.member_start)
         ran = True
         await hands.await_serving(name)
+        await _refuse_new_alarms(hands, name)
     except ClusterError as error:
         if ran and _ends_an_upgrade(hands, name):
             raise ClusterError(*error.problems, _stays(hands, name)) from None
+        if former and moved:
+            former = replace(former, peer_urls=moved.peer_urls, member_id=moved.member_id)
         await put_back(hands, {name: former} if former else {}, error)
     await hands.remember_served(name)
     crash_point("member-served")
+
+
+async def _tell_new_url(hands: Hands, step: Restart) -> ListedMember | None:
+    """Tell the cluster the member's new peer URL; return the entry as it was."""
+    listed = (entry for seen in hands.serving.values() for entry in seen.members)
+    entry = next((entry for entry in listed if entry.member_id == step.moves), None)
+    await update_peer_urls(hands, step.moves, [hands.member(step.name).peer_url])
+    crash_point("peer-url-updated")
+    return entry
+
+
+async def _refuse_new_alarms(hands: Hands, name: str) -> None:
+    """Raise for an alarm that was not there before the restart; one for space comes with the first write."""
+    known = {alarm for seen in hands.serving.values() for alarm in seen.alarms}
+    wanted = hands.member(name).options.get(quota.OPTION, "0")
+    if quota.is_changed(hands.facts[name], wanted):
+        await asyncio.sleep(_ALARM_SECONDS)
+    etcdctl = Etcdctl(hands.sessions[name], hands.member(name), hands.deadlines.command)
+    raised = parse_alarms(await etcdctl.json("alarm", "list"))
+    if new := sorted(set(raised) - known):
+        raise NewAlarm(
+            *(
+                Problem(
+                    name,
+                    f"the alarm {kind} of member {member_id} was raised with its restart",
+                    _ALARM_ACTION.get(kind, "Look at it"),
+                )
+                for member_id, kind in new
+            )
+        )
 
 
 def _ends_an_upgrade(hands: Hands, name: str) -> bool:
@@ -71,24 +116,3 @@ async def hand_over(hands: Hands, name: str | None, endpoints: Sequence[str] = (
     await hands.say(f"Moving the leadership from {name or ', '.join(endpoints)} to {heir}")
     await hands.etcdctl(name or heir).run("move-leader", member_id, endpoints=endpoints, check=False)
     crash_point("leader-moved")
-
-
-async def put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
-    """Start members on what they served with before, then raise `error` with what became of that."""
-
-    async def start(name: str) -> str:
-        former, member = formers[name], hands.member(name)
-        await hands.say(f"{name} did not come up; putting it back on revision {former.revision}")
-        wanted, before = (member.layout.data_dir, member.layout.own_wal), (former.data_dir, former.wal_dir)
-        if former.data_dir and before != wanted:
-            arguments = member.layout.config_dir, *wanted, *before, member.user, member.group
-            await hands.guarded(name, "relocate", *arguments, seconds=hands.deadlines.catch_up)
-        await hands.activate(name, former)
-        return await hands.start(name, "restart", config_dir=former.config_dir)
-
-    try:
-        await hands.await_active(await hands.on_each(formers, start), hands.deadlines.member_start)
-    except ClusterError as second:
-        raise ClusterError(*error.problems, *second.problems) from None
-    back = "it runs on its former settings again", "Correct the settings; no member after it was touched"
-    raise ClusterError(*error.problems, *(Problem(name, *back) for name in formers)) from None

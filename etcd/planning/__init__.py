@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning import membership, rolling, trial, unasked, versions
+from etcd.planning import bootstrap, membership, rolling, trial, unasked, versions
 from etcd.planning.birth import plan_silent, refuse_copies, refuse_foreign_data
+from etcd.planning.bootstrap import is_unrecorded
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
     AddLearner,
@@ -73,6 +74,7 @@ __all__ = [
     "UpdatePeerUrl",
     "born_cluster",
     "born_text",
+    "is_unrecorded",
     "plan",
     "quorum",
     "without_strangers",
@@ -102,13 +104,15 @@ def plan(
     facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
     down = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, Problem)}
     staying = {name: seen for name, seen in facts.items() if name in target.members}
+    wanted_down = {name: problem for name, problem in down.items() if name in target.members}
     refuse_foreign_data(staying, target)
     now = Situation(facts, down, target, alive, done)
     if not now.serving:
         refuse_copies(facts, alive)
         leaving = {name: seen for name, seen in facts.items() if name not in target.members}
-        away = {name: down[name] for name in down if name in target.members}
-        return trial.before(plan_silent(staying, leaving, away, target), now)
+        return trial.before(plan_silent(staying, leaving, wanted_down, target), now)
+    if begun := bootstrap.go_on(now, wanted_down):
+        return trial.before(begun, now)
     return _plan_serving(now)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning import unasked
-from etcd.planning.steps import AwaitServing, Plan, Restart, StartExisting, StartNew, Step, SwitchCertificates
-from etcd.planning.target import Attempt, Refusal, Target, cluster_ids, quorum
+from etcd.planning import bootstrap, unasked
+from etcd.planning.steps import AwaitServing, Plan, Restart, StartExisting, Step, SwitchCertificates
+from etcd.planning.target import Refusal, Target, cluster_ids, quorum
 from etcd.planning.trust import unverified
 from etcd.ssh import as_text
 
@@ -15,9 +15,15 @@ FEW_VOTERS = 2
 
 
 def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
-    """Refuse hosts whose data or markers belong to different clusters."""
+    """Refuse hosts whose data or markers belong to different clusters.
+
+    What a bootstrap that was never recorded has left is judged by `bootstrap`.
+    """
     ids: dict[str, list[str]] = {}
+    recorded = target.cluster_id is not None or any(seen.born for seen in facts.values())
     for name, seen in facts.items():
+        if seen.attempt and not recorded:
+            continue
         for cluster_id in sorted(cluster_ids(seen)):
             ids.setdefault(cluster_id, []).append(name)
     if target.cluster_id:
@@ -99,18 +105,10 @@ def plan_silent(
         stray = sorted(name for name, seen in facts.items() if (seen.has_wal or seen.leftover) and not seen.attempt)
         if stray:
             raise Refusal(*(_unknown_data(name, facts[name], target) for name in stray))
-        return _start_new(facts, target)
+        return bootstrap.begin(facts, target)
     if not born and (nameless := [name for name in with_data if not facts[name].wal]):
         raise Refusal(*(_unknown_data(name, facts[name], target) for name in nameless))
     return _start_stopped(facts, leaving, down, with_data, born, target)
-
-
-def _start_new(facts: Mapping[str, HostFacts], target: Target) -> Plan:
-    """Begin a bootstrap, or go on with the one that all hosts tell of; another member list starts over."""
-    known = {Attempt.parse(seen.attempt) for seen in facts.values() if seen.attempt}
-    fitting = {attempt for attempt in known if attempt.cluster == target.initial_cluster}
-    same = len(known) == 1 and len(fitting) == 1
-    return Plan((StartNew(tuple(sorted(target.members)), fitting.pop().id if same else None),))
 
 
 def _unknown_data(name: str, seen: HostFacts, target: Target) -> Problem:

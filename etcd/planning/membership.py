@@ -67,7 +67,10 @@ def repair(now: Situation) -> list[Step]:
     steps: list[Step] = []
     remembered: list[str] = []
     for name, entry in now.moved.items():
-        if name in now.facts and now.facts[name].has_wal:
+        moved = now.facts.get(name)
+        # One that runs and restarts anyway moves with its restart, so that never two members are between two URLs.
+        restarts = moved and moved.is_running and moved.running_revision != now.target.members[name].revision
+        if moved and moved.has_wal and not restarts:
             steps.append(UpdatePeerUrl(name, entry.member_id))
     for name, entry in now.by_url.items():
         seen = now.facts.get(name)

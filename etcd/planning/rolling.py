@@ -1,6 +1,7 @@
 """The last stages of a plan: new certificates, then restarts, one at a time and the leader last."""
 
 from etcd.errors import Problem
+from etcd.planning import quota as quotas
 from etcd.planning import trust, unasked, versions
 from etcd.planning.birth import FEW_VOTERS, stale_leafs
 from etcd.planning.situation import Situation
@@ -54,20 +55,29 @@ def restarts(now: Situation) -> list[Step]:
     unasked.refuse(facts, stale)
     stale = _allowed(now, stale)
     trust.refuse_narrow(now, stale)
+    quotas.refuse_small(now, stale)
     ordered = sorted(stale, key=lambda name: (name in now.serving, now.leads(name), name))
-    return [*versions.before_restarts(now), *(Restart(name, now.leads(name)) for name in ordered)]
+    return [*versions.before_restarts(now), *(_restart(now, name) for name in ordered)]
+
+
+def _restart(now: Situation, name: str) -> Restart:
+    # Where nobody else votes there is nobody to hand over to.
+    leads = now.leads(name) and len(now.voters) > 1
+    moved = now.moved.get(name)
+    return Restart(name, leads, moved.member_id if moved else "")
 
 
 def _allowed(now: Situation, stale: list[str]) -> list[str]:
     """Return which stale members may restart while some do not serve: these first."""
     voters = len(now.voters)
+    listed = {**now.by_url, **now.moved}
     sick = sorted(
-        name for name in now.facts if name in now.by_url and name not in now.serving and not now.by_url[name].is_learner
+        name for name in now.facts if name in listed and name not in now.serving and not listed[name].is_learner
     )
     if not sick or voters - len(sick) - 1 >= quorum(voters):
         return stale
     # A member that runs and does not answer may vote all the same.
-    safe = voters <= FEW_VOTERS or now.healthy_voters(without=[now.by_url[name].member_id for name in sick]) >= quorum(
+    safe = voters <= FEW_VOTERS or now.healthy_voters(without=[listed[name].member_id for name in sick]) >= quorum(
         voters
     )
     if safe and (first := [name for name in stale if name in sick]):

@@ -67,13 +67,18 @@ class RecordBirth:
 
 @dataclass(frozen=True)
 class Restart:
-    """Restart one member on its staged revision; the leadership moves away first when it leads."""
+    """Restart one member on its staged revision; the leadership moves away first when it leads.
+
+    With `moves`, its id, the cluster is told its new peer URL right before: no other member's changes at that time.
+    """
 
     name: str
     leads: bool
+    moves: str = ""
 
     def __str__(self) -> str:
-        return f"restart {self.name}" + (", which leads, after it has handed over" if self.leads else "")
+        at = " at its new peer URL" if self.moves else ""
+        return f"restart {self.name}{at}" + (", which leads, after it has handed over" if self.leads else "")
 
 
 @dataclass(frozen=True)

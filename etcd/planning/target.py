@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 
-from etcd import notes
+from etcd import identity, notes
 from etcd.errors import ClusterError, Problem
 from etcd.member import Member, initial_cluster
 from etcd.observation import HostFacts
@@ -72,6 +72,17 @@ class Attempt:
     def names(self) -> list[str]:
         """The names of its members."""
         return [pair.partition("=")[0] for pair in self.cluster.split(",")]
+
+    @cached_property
+    def member_ids(self) -> Mapping[str, str]:
+        """The id that etcd gives each of its members, by name; empty where the list is none."""
+        urls = dict(pair.split("=", 1) for pair in self.cluster.split(",") if "=" in pair)
+        return {name: identity.member_id([url], self.id) for name, url in urls.items()}
+
+    @cached_property
+    def cluster_id(self) -> str:
+        """The id that etcd gives the cluster."""
+        return identity.cluster_id(self.member_ids.values())
 
     def text(self) -> str:
         """Return the attempt as it is written on each host."""

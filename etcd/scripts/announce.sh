@@ -1,10 +1,11 @@
-# announce.sh CONFIG DATA WAL: writes the attempt (standard input) before the first start of a new cluster.
-# The leftovers of an attempt that was never born are moved aside inside their directory, never removed.
-config=$1 data=$2 wal=$3
+# announce.sh CONFIG DATA WAL keep|aside: writes the attempt (standard input) before the first start of a new cluster.
+# The leftovers of another attempt that was never born are moved aside inside their directory, never removed; with
+# `aside` so are those of this one, which are not its member's then.
+config=$1 data=$2 wal=$3 own=$4
 new=$(cat)
 if [ -f "$config/born" ]; then echo 'a cluster was born here already' >&2; exit 1; fi
-if [ -f "$config/attempt" ] && [ "$(cat "$config/attempt")" = "$new" ]; then exit 0; fi
-if [ -f "$config/attempt" ]; then
+if [ "$own" = keep ] && [ -f "$config/attempt" ] && [ "$(cat "$config/attempt")" = "$new" ]; then exit 0; fi
+if [ "$own" = aside ] || [ -f "$config/attempt" ]; then
 	systemctl stop etcd.service 2>/dev/null || :
 	stamp=unborn-$(date +%Y%m%dT%H%M%S)
 	if [ -d "$data/member" ]; then mv "$data/member" "$data/$stamp"; fi

@@ -83,6 +83,8 @@ trap 'exit 1' HUP INT TERM
 mkdir -p "$folder"
 tar -xf - -C "$folder" --no-same-owner
 (cd "$folder" && sha256sum -c --status SHA256SUMS) || { echo 'the trial arrived damaged' >&2; exit 1; }
+keys_of=$(stat -c %G "$config/certificates/$certificates/server-key.pem" 2>/dev/null || echo "$group")
+[ "$keys_of" = "$group" ] || end skipped "its keys are for the group $keys_of until it restarts with $group"
 place=$data log=$wal
 for directory in "$data" ${wal:+"$wal"}; do take_directory "$directory" "$user" "$group"; done
 # An account that is about to change can neither write where the member still writes nor read what that reads.

@@ -228,11 +228,20 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
             version = wish.version(host.runs)
             leader = world.leader or "0"
             storage = world.storage if minor(version) > (3, 5) else ""
-            status = say_status(entry.id, version, leader, entry.learner, storage, world.downgrade)
+            status = say_status(
+                entry.id, version, leader, entry.learner, storage, world.downgrade, cluster_of(host.data, wish)
+            )
         alarms = (world.alarm,) if world.alarm and healthy else ()
-        plan = attempt(wish) if host.attempt == "t1" else Attempt(host.attempt, "other").text()
+        plan = attempt(wish, host.attempt) if host.attempt != "t0" else Attempt("t0", "other").text()
         seen[name] = facts(
-            host, wish.version(host.active), status, members if healthy else (), healthy, alarms, plan or None
+            host,
+            wish.version(host.active),
+            status,
+            members if healthy else (),
+            healthy,
+            alarms,
+            plan,
+            cluster_of(host.data, wish),
         )
     if not seen_serving(world, wish):
         # Only hosts whose disk names another address ask there, and any answer counts.
@@ -252,9 +261,11 @@ def listed(members: tuple[Entry, ...]) -> tuple[ListedMember, ...]:
 
 
 @lru_cache(None)
-def say_status(member_id: str, version: str, leader: str, learner: bool, storage: str, downgrade: str) -> MemberStatus:
+def say_status(
+    member_id: str, version: str, leader: str, learner: bool, storage: str, downgrade: str, cluster: str
+) -> MemberStatus:
     """Return what a member says of itself."""
-    return MemberStatus(member_id, CLUSTER, version, leader, learner, 2, 100, 100, 20480, (), storage, downgrade)
+    return MemberStatus(member_id, cluster, version, leader, learner, 2, 100, 100, 20480, (), storage, downgrade)
 
 
 @lru_cache(None)
@@ -265,15 +276,16 @@ def facts(
     members: tuple[ListedMember, ...],
     healthy: bool,
     alarms: tuple[tuple[str, str], ...],
-    attempt_text: str | None,
+    attempt_text: str,
+    cluster: str,
 ) -> HostFacts:
     """Return what a look at one host shows."""
     return HostFacts(
         machine="x86_64",
         attempt=attempt_text if host.attempt else None,
-        born=born_text(CLUSTER, host.data) if host.born else None,
+        born=born_text(cluster, host.data) if host.born else None,
         leftover=bool(host.data),
-        wal=WalIdentity(host.data, CLUSTER) if host.data else None,
+        wal=WalIdentity(host.data, cluster) if host.data else None,
         has_wal=bool(host.data),
         active_revision=host.active,
         active_certificates=host.leafs,
@@ -302,14 +314,26 @@ def _query(host: Host, status: MemberStatus | None, healthy: bool) -> Query:
 @lru_cache(None)
 def others(host: Host) -> HostFacts:
     """Return what a look at a host of another cluster shows: a member that serves, and all is well."""
-    seen = facts(host, "3.6.16", None, (ListedMember(host.data, "x", (url(host.place),), False),), True, (), None)
+    seen = facts(host, "3.6.16", None, (ListedMember(host.data, "x", (url(host.place),), False),), True, (), "", OTHERS)
     status = MemberStatus(host.data, OTHERS, "3.6.16", host.data, False, 2, 100, 100, 20480)
     return replace(seen, born=born_text(OTHERS, host.data), wal=WalIdentity(host.data, OTHERS), status=status)
 
 
-def attempt(wish: Wish) -> str:
+def attempt(wish: Wish, token: str = "t1") -> str:
     """Return the bootstrap of the wanted members as a host has it."""
-    return Attempt("t1", wish.target.initial_cluster).text()
+    return Attempt(token, wish.target.initial_cluster).text()
+
+
+@lru_cache(None)
+def cluster_of(data: str, wish: Wish) -> str:
+    """Return the id of the cluster that a member's data belongs to."""
+    if wish.cluster_id:
+        return CLUSTER
+    for token in ("t1", "t2"):
+        bootstrap = Attempt(token, wish.target.initial_cluster)
+        if data in bootstrap.member_ids.values():
+            return bootstrap.cluster_id
+    return OTHERS
 
 
 # doing
@@ -390,22 +414,46 @@ def _needs_quorum(world: World, step: Step) -> None:
 
 
 def _start_new(world: World, step: planning.StartNew, wish: Wish) -> Done:
-    if world.born or world.has_quorum:
+    if world.born:
         raise Harm(f"{step}: a cluster was born")
-    id_ = step.attempt or "t2"
+    bootstrap = Attempt(step.attempt or "t2", wish.target.initial_cluster)
+    ids = {place: bootstrap.member_ids[name] for name, place in wish.places.items()}
+    serving = {place for place, id_ in ids.items() if world.has_quorum and world.runner(id_) is world.host(place)}
+    if world.has_quorum and not serving:
+        raise Harm(f"{step}: another cluster serves")
+    hosts = [world.host(place) for place in ids]
+    if {host.attempt for host in hosts} - {""} == {"t1"} != {bootstrap.id}:
+        raise Harm(f"{step}: the attempt that is under way is started over")
+    if all(host.data and host.data not in ids.values() and host.attempt == bootstrap.id for host in hosts):
+        raise Harm(f"{step}: the data of a whole other cluster is set aside")
     worlds = []
-    for place in wish.places.values():
+    for place, id_ in ids.items():
         host = world.host(place)
-        if host.attempt != id_:
-            world = world.with_host(place, attempt=id_, data="", runs="")
+        if not (host.powered and host.reachable):
+            raise Harm(f"{step}: {place} does not answer")
+        if host.attempt != bootstrap.id or host.data not in ("", id_):
+            if host.data and not host.attempt:
+                raise Harm(f"{step}: data that no bootstrap explains is set aside on {place}")
+            world = world.with_host(place, attempt=bootstrap.id, data="", runs="", sick=False)
             worlds.append(world)
-    entries = tuple(Entry(f"{id_}-{place}", name, place) for name, place in sorted(wish.places.items()))
-    for place in wish.places.values():
+    # Each of them is stopped where it runs something else, and starts; a run may end between any two.
+    for place in ids.keys() - serving:
+        if world.host(place).runs not in ("", WANTED):
+            world = world.with_host(place, runs="")
+            worlds.append(world)
+    entries = tuple(Entry(ids[place], name, place) for name, place in sorted(wish.places.items()))
+    for place in sorted(ids.keys() - serving):
+        sick = world.host(place).sick and world.host(place).runs == WANTED
         world = world._replace(members=entries).with_host(
-            place, data=f"{id_}-{place}", runs=WANTED, active=WANTED, leafs=LEAFS
+            place, data=ids[place], runs=WANTED, active=WANTED, leafs=LEAFS, sick=sick
         )
         worlds.append(world)
-    for place in wish.places.values():
+    if not all(world.runner(each) for each in ids.values()):
+        for place in ids.keys() - serving:
+            world = world.with_host(place, runs="", sick=False)
+            worlds.append(world)
+        return Done(worlds, "the bootstrap is stopped")
+    for place in ids:
         world = world.with_host(place, born=True)._replace(born=True)
         worlds.append(world)
     return Done(worlds)
@@ -507,7 +555,8 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     before = world.host(place)
     if not before.data or before.data not in world.listed:
         raise Harm(f"{step}: no member")
-    if not before.hidden and (world.leader == before.data) != step.leads:
+    leads = world.leader == before.data and len(world.voters) > 1
+    if not before.hidden and leads != step.leads:
         raise Harm(f"{step}: leads {step.leads}, but the leader is {world.leader}")
     stale_followers = [
         name

@@ -1,16 +1,17 @@
 """A member that does not come up goes back to the revision that it served with, after an interruption too."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import member, serving, silent, status, stopped, target
+from core_samples import listed, member, member_id, serving, silent, status, stopped, target
 
 from etcd import scripts
 from etcd.errors import ClusterError
-from etcd.execution import Deadlines, Hands, execute, hands
+from etcd.execution import Deadlines, Hands, execute, hands, restart
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts, MemberStatus
 from etcd.planning import Restart, StartExisting, Step, Target
@@ -24,16 +25,31 @@ _NAMES[scripts.script("wait")] = "wait"
 class Host:
     """A member's host; a member on one of the `bad` revisions ends at its start."""
 
+    refusal = ""
+
     def __init__(self, *bad: str) -> None:
         self.bad = bad
         self.current = ""
         self.served = ""
         self.moves: list[tuple[str, ...]] = []
         self.started: list[str] = []
+        self.asked: list[str] = []
+        self.alarm: dict[str, int] = {}
+
+    def etcdctl(self, arguments: tuple[str, ...]) -> Result:
+        """Answer what is asked of the cluster; an alarm stays until it is disarmed."""
+        words = [word for word in arguments[1:] if not word.startswith("--")]
+        urls = [word for word in arguments if word.startswith("--peer-urls=")]
+        self.asked.append(" ".join([*words, *urls]))
+        if words[-1] == "disarm":
+            self.alarm = {}
+        return Result(0, json.dumps({"alarms": [self.alarm] if self.alarm else []}), "")
 
     async def run(self, script: str, *arguments: str, check: bool = True, **_: Any) -> Result:
         """Do what the script does, as far as it matters here."""
-        name = _NAMES[script]
+        name = _NAMES.get(script)
+        if name is None:
+            return self.etcdctl(arguments)
         if name == "activate":
             self.current = arguments[2]
         elif name == "served":
@@ -43,7 +59,7 @@ class Host:
         elif name == "start":
             self.started.append(self.current)
         elif self.current in self.bad:
-            return Result(3, f"listen tcp: no such address on {self.current}\n", "")
+            return Result(3, self.refusal or f"listen tcp: no such address on {self.current}\n", "")
         return Result(0, "", "")
 
 
@@ -248,6 +264,67 @@ def test_the_last_member_of_an_upgrade_stays_also_when_its_switch_was_interrupte
     host = Host()
     said = take(Restart("b", False), {"b": host}, {**facts, "b": switched}, monkeypatch, answers=False)
     assert host.started == ["r1"] and "it stays on 3.6.16" in said
+
+
+# what a rollback says, and what it puts back besides
+
+
+def test_a_member_that_stays_down_is_called_so_and_no_failure_is_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = take(Restart("b", False), {"b": Host("r0", "r1")}, RESTARTED, monkeypatch)
+    assert "b: it is down: it does not start on its former settings either" in said
+    monkeypatch.setattr(Host, "refusal", "no such file")
+    said = take(Restart("b", False), {"b": Host("r0", "r1")}, RESTARTED, monkeypatch)
+    assert said.count("no such file") == 1 and "it is down" in said
+
+
+def test_a_member_that_was_put_back_and_does_not_serve_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = take(Restart("b", False), {"b": Host()}, RESTARTED, monkeypatch, answers=False)
+    assert "it runs on its former settings again, but it does not serve" in said
+
+
+B_ID = member_id("b")
+OLD_URL = "https://192.0.2.2:2380"
+NEW_PORT = target()
+NEW_PORT = replace(
+    NEW_PORT,
+    members={
+        name: replace(wanted, member=replace(wanted.member, peer_port=9100))
+        for name, wanted in NEW_PORT.members.items()
+    },
+)
+MOVING = Restart("b", False, B_ID)
+LISTED = {name: stale(name, members=tuple(listed(each) for each in "abc")) for name in "abc"}
+
+
+def test_a_member_is_listed_at_its_new_peer_url_right_before_its_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = {"a": Host(), "b": Host()}
+    assert take(MOVING, hosts, LISTED, monkeypatch, wanted=NEW_PORT) == ""
+    assert hosts["a"].asked == [f"member update {B_ID} --peer-urls=https://192.0.2.2:9100"]
+    assert hosts["b"].started == ["r1"]
+
+
+def test_a_member_that_was_put_back_is_listed_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = {"a": Host(), "b": Host("r1")}
+    said = take(MOVING, hosts, LISTED, monkeypatch, wanted=NEW_PORT)
+    assert hosts["a"].asked[-1] == f"member update {B_ID} --peer-urls={OLD_URL}"
+    assert "it runs on its former settings again" in said and "still lists" not in said
+
+
+def full(host: Host) -> Host:
+    host.alarm = {"memberID": int(B_ID, 16), "alarm": 1}
+    return host
+
+
+def test_an_alarm_that_a_restart_raises_puts_the_member_back_and_is_disarmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restart, "_ALARM_SECONDS", 0)
+    host = full(Host())
+    said = take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch)
+    assert f"b: the alarm NOSPACE of member {B_ID} was raised with its restart" in said
+    assert host.started == ["r1", "r0"] and host.served == "r0" and not host.alarm
+    known = {**RESTARTED, "a": stale("a", alarms=((B_ID, "NOSPACE"),))}
+    host = full(Host())
+    assert take(Restart("b", False), {"b": host}, known, monkeypatch) == "", "it was there before"
+    assert host.alarm
 
 
 OLD, NEW = ("/old", ""), ("/new", "/log/wal")

@@ -468,10 +468,10 @@ def test_a_download_is_installed(host: Namespace, release: Path) -> None:
 
 
 def announce(
-    host: Namespace, config: Path, data: Path, wal: str = "", text: str = ""
+    host: Namespace, config: Path, data: Path, wal: str = "", text: str = "", own: str = "keep"
 ) -> "subprocess.CompletedProcess[str]":
     stdin = (text or Attempt("t1", "a=https://192.0.2.1:2380").text()).encode()
-    return host.run(scripts.script("announce"), str(config), str(data), wal, stdin=stdin)
+    return host.run(scripts.script("announce"), str(config), str(data), wal, own, stdin=stdin)
 
 
 def test_an_attempt_is_announced_word_for_word(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -498,6 +498,14 @@ def test_another_attempt_moves_the_leftovers_aside_and_removes_nothing(
     (aside,) = (tmp_path / "data").iterdir()
     assert aside.name.startswith("unborn-") and (aside / "snap" / "db").read_text() == "kept"
     assert host.called == ["stop etcd.service"]
+
+
+def test_what_is_not_of_the_attempt_moves_aside(host: Namespace, config: Path, tmp_path: Path) -> None:
+    announce(host, config, tmp_path / "data")
+    (tmp_path / "data" / "member").mkdir(parents=True)
+    assert announce(host, config, tmp_path / "data", own="aside").returncode == 0
+    (aside,) = (tmp_path / "data").iterdir()
+    assert aside.name.startswith("unborn-") and (config / "attempt").exists()
 
 
 def test_nothing_is_announced_where_a_cluster_was_born(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -632,13 +640,13 @@ def test_files_in_a_data_directory_keep_their_owner_and_mode(
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750, "nothing is changed below a directory with data"
 
 
-def test_certificates_switch_without_systemd(host: Namespace, config: Path, staged: list[str]) -> None:
+def test_certificates_switch_without_a_restart(host: Namespace, config: Path, staged: list[str]) -> None:
     host.out(scripts.script("activate"), *staged)
     before = host.called
     host.out(scripts.script("stage"), f"{config}/certificates", "c2", "root", stdin=archive(server_pem="new leaf\n"))
     host.out(scripts.script("certificates"), str(config), "c2")
     assert (config / "certificates" / "current" / "server.pem").read_text() == "new leaf\n"
-    assert host.called == before
+    assert host.called == [*before, "show -p MainPID --value etcd.service"]
 
 
 def test_certificates_that_are_not_staged_whole_are_not_used(host: Namespace, config: Path, staged: list[str]) -> None:

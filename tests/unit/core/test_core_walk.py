@@ -5,18 +5,30 @@
 import importlib
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import product
 from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from simulation import Harm, Host, Wish, World
+from simulation import WANTED, Entry, Harm, Host, Wish, World
 from walking import LEARNERS, NAMES, VOTERS, Walk, clusters, walk, walk_all
 
 from etcd import planning
-from etcd.planning import birth, membership, replacement, rolling, situation, trial, unasked, versions
+from etcd.planning import (
+    Attempt,
+    birth,
+    bootstrap,
+    membership,
+    replacement,
+    rolling,
+    situation,
+    trial,
+    unasked,
+    versions,
+)
 
 CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
@@ -84,24 +96,48 @@ def test_every_cluster_of_five_with_up_to_three_members_of_any_kind_ends_so(caps
 # birth
 
 
-def unborn(names: str) -> Iterator[World]:
-    """Yield every mix of hosts on which nothing was done, an attempt was announced, or a member has started."""
-    kinds = [Host("", born=False), Host("", born=False, attempt="t1"), Host("", born=False, attempt="t0", data="t0-")]
-    kinds += [Host("", born=False, attempt="t1", data="t1-"), Host("", born=False, powered=False)]
-    mixes: list[tuple[Host, ...]] = [()]
-    for number in range(len(names)):
-        place = str(number + 1)
-        mixes = [
-            (*mix, kind._replace(place=place, data=kind.data and kind.data + place)) for mix in mixes for kind in kinds
-        ]
-    for mix in mixes:
-        yield World(mix, (), born=False)
+def bare(**changes: Any) -> Host:
+    """Return a host on which no bootstrap was recorded."""
+    return Host("", born=False)._replace(**changes)
 
 
-@pytest.mark.parametrize("names", ["a", "ab", "abc", "abcd"])
-def test_a_birth_that_was_interrupted_anywhere_is_finished(names: str, capsys: pytest.CaptureFixture[str]) -> None:
+# Nothing was done, announced, announced to another list, powered off, started and stopped again, left running, left
+# running where our client is refused (on a former revision, on the wanted one), a cluster of its own was made.
+BARE = {
+    "-": bare(),
+    "a": bare(attempt="t1"),
+    "o": bare(attempt="t0", data="z"),
+    "d": bare(powered=False),
+    "s": bare(attempt="t1", data="own"),
+    "r": bare(attempt="t1", data="own", runs=WANTED),
+    "e": bare(attempt="t1", data="own", runs="r0", active="r0", sick=True),
+    "k": bare(attempt="t1", data="own", runs=WANTED, sick=True),
+    "f": bare(attempt="t1", data="z"),
+}
+
+
+def unborn(kinds: Iterable[str], wish: Wish) -> World:
+    """Return a world of hosts on which a bootstrap of the wanted members came this far, a letter a host."""
+    ids = Attempt("t1", wish.target.initial_cluster).member_ids
+    hosts = []
+    for (name, place), kind in zip(wish.places.items(), kinds, strict=True):
+        host = BARE[kind]._replace(place=place)
+        data = {"own": ids[name], "z": f"z{place}"}.get(host.data, "")
+        hosts.append(host._replace(data=data))
+    announced = any(host.attempt == "t1" and host.data in ids.values() for host in hosts)
+    entries = tuple(Entry(ids[name], name, place) for name, place in sorted(wish.places.items()))
+    return World(tuple(hosts), entries if announced else (), born=False).settled()
+
+
+@pytest.mark.parametrize(
+    ("names", "kinds"), [("a", "-aodsrekf"), ("ab", "-aodsrekf"), ("abc", "-aodsrekf"), ("abcd", "-adsrf")]
+)
+def test_a_birth_that_was_interrupted_anywhere_is_finished(
+    names: str, kinds: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wish = Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None)
     seen = Walk()
-    walk(unborn(names), Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None), seen)
+    walk((unborn(mix, wish) for mix in product(kinds, repeat=len(names))), wish, seen)
     report(seen, capsys)
     assert seen.ends["as wanted"]
 
@@ -109,7 +145,8 @@ def test_a_birth_that_was_interrupted_anywhere_is_finished(names: str, capsys: p
 @pytest.mark.parametrize("names", ["a", "abc"])
 def test_a_birth_with_trial_starts_that_was_interrupted_anywhere_is_finished(names: str) -> None:
     seen = Walk()
-    walk(unborn(names), Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None, trial=True), seen)
+    wish = Wish({name: str(n + 1) for n, name in enumerate(names)}, cluster_id=None, trial=True)
+    walk((unborn(mix, wish) for mix in product("-asref", repeat=len(names))), wish, seen)
     assert seen.ends["as wanted"]
 
 
@@ -219,10 +256,21 @@ TRIAL_MUTANTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }
 
 
+# The same for a bootstrap that was not recorded yet: letters of BARE.
+UNBORN_MUTANTS: dict[str, Mutant] = {
+    "a member that was never started has lost its disk": (planning, "    if begun := bootstrap.go_on(now, wanted_down):", "    if begun := None:", ("rra",)),
+    "a quorum is started over": (bootstrap, "return Plan((StartNew(tuple(sorted(now.target.members)), attempt.id),))", "return Plan((StartNew(tuple(sorted(now.target.members)), None),))", ("rra",)),
+    "a bootstrap is recorded without a host": (bootstrap, "    if down:", "    if False:", ("rrd",)),
+    "the attempt that is known is forgotten": (bootstrap, "return Plan((StartNew(names, attempt.id),))", "return Plan((StartNew(names, None),))", ("ssa",)),
+    "data of another cluster is ours": (birth, "        if seen.attempt and not recorded:", "        if False:", ("sfa",)),
+    "all data is of another cluster": (bootstrap, "    if len(other) == len(names):", "    if False:", ("f",)),
+}  # fmt: skip
+
+
 @pytest.fixture
 def mutated() -> Iterator[Any]:
     """Change the text of a planning module until the test ends."""
-    modules = (planning, birth, membership, replacement, rolling, situation, trial, unasked, versions)
+    modules = (planning, birth, bootstrap, membership, replacement, rolling, situation, trial, unasked, versions)
     before = {module: dict(vars(module)) for module in modules}
 
     def change(module: ModuleType, old: str, new: str) -> None:
@@ -256,6 +304,16 @@ def test_the_walk_notices_when_a_rule_of_the_trial_start_is_gone(rule: str, muta
     mutated(trial, old, new)
     with pytest.raises(Harm):
         walk_all(mixes, alarms=False, trial=True)
+
+
+@pytest.mark.parametrize("rule", UNBORN_MUTANTS)
+def test_the_walk_of_a_bootstrap_notices_when_a_rule_is_gone(rule: str, mutated: Any) -> None:
+    module, old, new, mixes = UNBORN_MUTANTS[rule]
+    mutated(module, old, new)
+    with pytest.raises(Harm):
+        for mix in mixes:
+            wish = Wish({name: str(n + 1) for n, name in enumerate(NAMES[: len(mix)])}, cluster_id=None)
+            walk([unborn(mix, wish)], wish, Walk())
 
 
 @pytest.mark.parametrize("mix", sorted({mix for _, _, _, mixes in MUTANTS.values() for mix in mixes}))

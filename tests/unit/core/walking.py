@@ -37,7 +37,7 @@ def _down_and_due(world: World, wish: Wish, name: str) -> bool:
         return False
     entry = world.entry_at(wish.nodes[name])
     stale = any(host.runs not in ("", WANTED) and _answers(host) for host in _wanted(world, wish))
-    return stale or not seen_serving(world, wish) or entry is None or entry.learner
+    return stale or not seen_serving(world, wish) or entry is None or entry.learner or not world.born
 
 
 def _few_voters(world: World, wish: Wish, _name: str) -> bool:
@@ -59,7 +59,9 @@ def _version_differs(world: World, wish: Wish) -> bool:
 def _lost(world: World, wish: Wish, name: str) -> bool:
     place = wish.places[name]
     entry, host = world.entry_at(place), world.host(place)
-    return entry is not None and entry.started and not host.data and (name, entry.id) not in wish.confirmed
+    # Before its bootstrap is recorded a member without data was never started.
+    unconfirmed = (name, entry.id) not in wish.confirmed if entry else False
+    return world.born and entry is not None and entry.started and not host.data and unconfirmed
 
 
 def _other_data(world: World, wish: Wish, name: str) -> bool:
@@ -102,7 +104,8 @@ Reason = Callable[[World, Wish, str], bool]
 REASONS: tuple[tuple[str, str, Reason], ...] = (
     ("data lost and not confirmed", "its disk has no data", _lost),
     ("a host is down and something is due on it", "cannot connect to it", _down_and_due),
-    ("no quorum, and data lost", "it has no data, but", lambda w, s, n: not seen_serving(w, s) and not w.host(s.places[n]).data),
+    ("no quorum, and data lost", "it has no data, but", lambda w, s, n: w.born and not seen_serving(w, s) and not w.host(s.places[n]).data),
+    ("a bootstrap met other data", "which that did not make", lambda w, s, n: all(h.data not in ("", *w.listed) for h in _wanted(w, s))),
     ("too few voters to add", "and etcd adds a member only while", _few_voters),
     ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.answering_voters() - 1 < quorum(len(w.voters) - 1)),
     ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden),
@@ -188,8 +191,11 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
     refuse_untried(world, step, done, wish)
     result = take(world, step, wish)
     previous = world
+    # A bootstrap that nobody has met serving may be stopped and begun again.
+    in_use = world.born or seen_serving(world, wish)
     for after in result.worlds:
-        refuse_outage(previous, after, step)
+        if in_use:
+            refuse_outage(previous, after, step)
         previous = after
         waiting.append((after, frozenset()))
     if result.failed:

@@ -1,0 +1,55 @@
+"""Whether a member's database fits the quota that it is to restart with.
+
+etcd compares the size of the whole file, free pages included, and what a request costs (storage/quota.go); past the
+quota it raises NOSPACE, and the whole cluster refuses writes until the alarm is disarmed.
+"""
+
+from collections.abc import Iterable
+
+from etcd.changes import parse_environment
+from etcd.errors import Problem
+from etcd.observation import HostFacts
+from etcd.planning.situation import Situation
+from etcd.planning.target import Refusal
+from etcd.render import option_variable
+
+OPTION = "quota-backend-bytes"
+# What a quota of 0 stands for (storage/quota.go, DefaultQuotaBytes).
+_DEFAULT_BYTES = 2 * 1024**3
+# Some requests of the largest size that etcd takes by default, and a tenth of what is there.
+_REQUESTS_BYTES = 4 * 1024**2
+_SHARE = 10
+
+
+def needed(db_size: int) -> int:
+    """Return the smallest quota, in bytes, that a database of this size is safe with."""
+    return db_size + max(db_size // _SHARE, _REQUESTS_BYTES)
+
+
+def is_changed(seen: HostFacts, wanted: str) -> bool:
+    """Return whether a restart gives the member another quota than it runs with."""
+    return parse_environment(seen.active_environment).get(option_variable(OPTION)) != wanted
+
+
+def refuse_small(now: Situation, stale: Iterable[str]) -> None:
+    """Refuse restarts with a quota that is below the database, or that raised NOSPACE already."""
+    full = {member for member, kind in now.alarms if kind == "NOSPACE"}
+    restarting = set(stale)
+    problems = []
+    for name, seen in sorted(now.serving.items()):
+        if name not in now.target.members or seen.status is None:
+            continue
+        wanted = now.target.members[name].member.options.get(OPTION, "0")
+        changes = name in restarting and is_changed(seen, wanted)
+        size, quota = seen.status.db_size, int(wanted) or _DEFAULT_BYTES
+        if (changes or (restarting and seen.status.member_id in full)) and 0 < quota < needed(size):
+            problems.append(
+                Problem(
+                    name,
+                    f"`etcd.{OPTION}` is {quota}, but its database has {size} bytes: with NOSPACE, the alarm that "
+                    "follows, the whole cluster would refuse writes",
+                    f"Set it to at least {needed(size)}, or compact and defragment the database first",
+                )
+            )
+    if problems:
+        raise Refusal(*problems)

@@ -1,0 +1,75 @@
+"""A roll that one member cannot follow: it stops there, and the member and the member list are as before."""
+
+from pathlib import Path
+
+import pytest
+from conftest import MakeHosts, MakeStack, Measure
+from harness import Stack, main_pid
+from outside import Client, Writer
+
+pytestmark = [pytest.mark.lab, pytest.mark.long]
+
+
+def _listed(client: Client) -> dict[str, str]:
+    return {entry["name"]: entry["peerURLs"][0] for entry in client.json("member", "list")["members"]}
+
+
+def _all_serve(client: Client) -> None:
+    assert all(entry["health"] for entry in client.json("endpoint", "health"))
+
+
+def test_a_roll_stops_where_a_member_cannot_follow(
+    fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
+) -> None:
+    stack: Stack = make_stack(fresh(3))
+    stack.config["trial_start"] = False
+    stack.up()
+    client, pids, leader = Client(stack, tools), stack.pids(), stack.output("leader")["name"]
+    before = _listed(client)
+    first = sorted(set(stack.hosts) - {leader})[0]
+
+    # A peer port that a process holds on the first member: only that one is told to the cluster, and taken back.
+    held = stack.hosts[first]
+    listen = "import socket,time; s=socket.create_server(('', 9100)); time.sleep(600)"
+    held.run(f'systemd-run --unit squatter --collect python3 -c "{listen}"')
+    with Writer(client) as writer:
+        stack.config["peer_port"] = 9100
+        said = stack.refused()
+    measure("a peer port that is taken", writer)
+    writer.served_all(client)
+    assert writer.failed == []
+    if "taken by" not in said:
+        assert f"{first}: it runs on its former settings again" in said
+        assert {node for node, pid in stack.pids().items() if pid != pids[node]} == {first}
+    assert _listed(client) == before
+    _all_serve(client)
+    held.run("systemctl stop squatter")
+    with Writer(client) as writer:
+        stack.up()
+    measure("a changed peer port", writer)
+    assert writer.failed == []
+    assert {url.rsplit(":", 1)[1] for url in _listed(client).values()} == {"9100"}
+    _all_serve(client)
+
+    # A quota below the database is refused before anything restarts.
+    pids = stack.pids()
+    stack.config["etcd"] = {"quota-backend-bytes": "10000"}
+    with Writer(client) as writer:
+        said = stack.refused()
+    assert writer.failed == []
+    assert "`etcd.quota-backend-bytes` is 10000, but its database has" in said
+    assert stack.pids() == pids and client.json("alarm", "list").get("alarms") in (None, [])
+    del stack.config["etcd"]
+    stack.up()
+    assert stack.pids() == pids
+
+    # Another account: data and keys go along, one member at a time.
+    stack.config["user"], stack.config["group"] = "etcd-other", "etcd-other"
+    with Writer(client) as writer:
+        stack.up()
+    measure("another account", writer)
+    assert writer.failed == []
+    for host in stack.hosts.values():
+        assert host.run(f"stat -c %U /proc/{main_pid(host)} /var/lib/etcd/member").stdout.split() == ["etcd-other"] * 2
+    _all_serve(client)
+    assert stack.preview("--expect-no-changes").returncode == 0
