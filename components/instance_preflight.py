@@ -18,6 +18,9 @@ class InstancePreflight(pulumi.CustomResource):
         members: Mapping[str, pulumi.Input[Any]],
         command_seconds: int,
         shutdown_seconds: int,
+        instances: Mapping[str, pulumi.Input[Sequence[str]]],
+        volumes: Mapping[str, Mapping[str, Mapping[str, str]]],
+        vpc_cidr: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         properties = {
@@ -26,5 +29,8 @@ class InstancePreflight(pulumi.CustomResource):
             "members": members,
             "command_seconds": command_seconds,
             "shutdown_seconds": shutdown_seconds,
+            "instances": instances,
+            "volumes": volumes,
+            "vpc_cidr": vpc_cidr,
         }
         super().__init__("etcd:index:InstancePreflight", name, properties, opts)

@@ -1,6 +1,6 @@
 """Values that hold until a generation is raised."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -23,6 +23,8 @@ class Pinned(pulumi.CustomResource):
         generation: int,
         values: Mapping[str, pulumi.Input[Any]],
         secrets: Mapping[str, pulumi.Input[str]],
+        in_use: pulumi.Input[Sequence[str]],
+        forever: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         properties = {
@@ -31,5 +33,7 @@ class Pinned(pulumi.CustomResource):
             "generation": generation,
             "values": values,
             "secrets": pulumi.Output.secret(secrets),
+            "in_use": in_use,
+            "forever": forever,
         }
         super().__init__("etcd:index:Pinned", name, properties, opts)

@@ -1,15 +1,17 @@
 """The first login on a new instance: the wait for it, and the change of its host key."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from etcd import scripts
+from etcd.ec2 import layout
 from etcd.ec2.first_boot import Boot
 from etcd.ec2.user_data import FOLDER
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.ssh import Address, Session, connect
-from plugin.resource import Properties, Resource
+from plugin.resource import Failure, Properties, Resource
 from plugin.values import UNKNOWN
 
 # What a host has to know; a change of the rest needs no host that answers.
@@ -26,13 +28,24 @@ class FirstLogin(Resource):
     """`etcd:index:FirstLogin`: waits for SSH and cloud-init, puts the final host key in place, grows file systems.
 
     Inputs: `node`, `connection` (its host key is not read), `first_key` and `final_key` (public, `TYPE BASE64`),
-    `final_private_key` (OpenSSH), `instance_id`, `volumes` (GiB by mount point), `seconds` (for SSH and cloud-init).
+    `final_private_key` (OpenSSH), `instance_id`, `volumes` (GiB by mount point, 0 for one that is not
+    grown), `seconds` (for SSH and cloud-init).
     Output besides: `host_key`, the key that the host shows from then on. Killed anywhere, it goes on from what it
     finds: both keys are ours, and no step minds being taken again.
     """
 
     type: ClassVar[str] = "etcd:index:FirstLogin"
     secrets: ClassVar[frozenset[str]] = frozenset({"connection", "final_private_key"})
+
+    async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
+        """Refuse other mount points: the instance mounts its volumes where its first boot did."""
+        problems = layout.remounted(new["node"], old.get("volumes") or new["volumes"], new["volumes"])
+        return new, [Failure("volumes", str(problem)) for problem in problems]
+
+    async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
+        """Leave out a volume that has not grown."""
+        changed = await super().diff(state, inputs)
+        return [key for key in changed if key != "volumes" or _has_grown(state, inputs)]
 
     def planned(self, state: Properties, inputs: Properties) -> Properties:
         """The final key is known before the host is."""
@@ -44,7 +57,7 @@ class FirstLogin(Resource):
 
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
         """Log in where the instance, its key or its volumes are others."""
-        if not {key for key in _FOR_THE_HOST if state.get(key) != inputs[key]}:
+        if not _FOR_THE_HOST.intersection(await self.diff(state, inputs)):
             return {**state, **inputs}
         return await self._log_in(urn, inputs, (state["final_key"],))
 
@@ -187,6 +200,12 @@ class _Wait:
             f"cloud-init did not end within {self._seconds} s; it is at {boot.stage}. Its last words:\n{boot.words}\n",
             "Mend the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again",
         )
+
+
+def _has_grown(state: Properties, inputs: Properties) -> bool:
+    """Return whether a file system has another size to reach; 0 stands for a volume that nobody grows."""
+    before = state.get("volumes", {})
+    return any(size and size != before.get(mount) for mount, size in inputs["volumes"].items())
 
 
 _MEND = "Mend the cause, then run `pulumi up` again, or raise the node's `ec2.generation` for a new instance"

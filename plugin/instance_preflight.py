@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from etcd import lease
-from etcd.ec2 import replacement
+from etcd.ec2 import layout, replacement
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.execution import Deadlines, Hands
@@ -16,30 +16,41 @@ from etcd.observation import HostFacts
 from etcd.planning import Observed, Target, TargetMember
 from etcd.ssh import Address, Session
 from plugin.resource import Failure, Properties, Resource
-from plugin.values import has_unknown
+from plugin.values import UNKNOWN, has_unknown
 
 _VOLUMES = 0
+_REMEMBERED = frozenset({"instances", "volumes", "vpc_cidr"})
 
 
 class InstancePreflight(Resource):
     """`etcd:index:InstancePreflight`: every instance depends on it, so it ends before the engine touches one.
 
     Inputs: `generations` (volumes' and instance's, by node), `connections` and `members` by node, `command_seconds`,
-    `shutdown_seconds`. Its check refuses more than one replaced instance, and one that the cluster cannot spare; its
-    update stops the member of an instance whose volumes move along. Nodes that come or go are no business of it.
+    `shutdown_seconds`; `instances` (ids of the instances that EC2 has, by node), `volumes` (mount point and id named
+    in the settings, by node and purpose), `vpc_cidr` (empty without a VPC of its own). Its check refuses more than one
+    replaced instance, one that the cluster cannot spare, and volumes that change under an instance that stays; its
+    update stops the member of an instance whose volumes move along. Nodes that come or go are no business of it, nor
+    are those that never had an instance.
     """
 
     type: ClassVar[str] = "etcd:index:InstancePreflight"
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Judge the replacement, if there is one, in every preview and every up."""
+        new = {**new, "instances": _ever(old, new)}
         try:
-            for name in self._changed(old, new):
+            names = self._changed(old, new)
+            problems: Sequence[Problem] = _refused(old, new, names)
+            for name in names if not problems else ():
                 for warning in (await self._judge(name, old, new))[0].warnings:
                     await self.warn(urn, warning)
         except ClusterError as error:
-            return new, [Failure("generations", str(problem)) for problem in error.problems]
-        return new, ()
+            problems = error.problems
+        return new, [Failure("generations", str(problem)) for problem in problems]
+
+    async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
+        """Leave out what is only remembered: the engine keeps it as an input, and no update is shown for it."""
+        return [key for key in await super().diff(state, inputs) if key not in _REMEMBERED]
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """There is no member yet that could be cut off."""
@@ -57,9 +68,11 @@ class InstancePreflight(Resource):
 
     @staticmethod
     def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+        """Return the nodes whose instance is to be replaced; `new` is what a check returned."""
         if has_unknown(new["generations"]):
             return []
-        return replacement.changed(old.get("generations", {}), new["generations"])
+        before = {node: each for node, each in old.get("generations", {}).items() if new["instances"].get(node) != []}
+        return replacement.changed(before, new["generations"])
 
     async def _judge(
         self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
@@ -114,6 +127,45 @@ class InstancePreflight(Resource):
         await say(f"Stopping {name} before its instance is replaced")
         async with lease.held(sessions, len(members), f"run-{secrets.token_hex(6)}", command) as hold:
             await stop(Hands(sessions, target, hold, deadlines, None, say, None, facts), name)
+
+
+def _ever(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the instances of each node, or those that it had last: a lost one was there once."""
+    found = new["instances"] if isinstance(new["instances"], dict) else {}
+    nodes = new["generations"] if isinstance(new["generations"], dict) else found
+    result: dict[str, Any] = {}
+    for node in nodes:
+        now = found.get(node, UNKNOWN)
+        if not now or has_unknown(now):
+            now = old.get("instances", {}).get(node) or now
+        result[node] = now
+    return result
+
+
+def _refused(old: Mapping[str, Any], new: Mapping[str, Any], replaced: Sequence[str]) -> list[Problem]:
+    """Return why volumes, VPC or instances cannot be as wanted; `replaced` are the nodes whose instance is replaced."""
+    if "generations" in old and "volumes" not in old:
+        # An earlier version of this program wrote the state, without what the engine compares to replace an instance.
+        return replacement.not_yet(replacement.changed(old["generations"], new["generations"]))
+    problems = layout.other_vpc(old.get("vpc_cidr", ""), new["vpc_cidr"])
+    for node, each in old.get("volumes", {}).items():
+        if node not in new["volumes"] or new["instances"].get(node) == []:
+            continue
+        (volumes, generation), wanted = old["generations"][node], new["generations"][node]
+        if wanted[_VOLUMES] != volumes:
+            continue
+        before, after = (
+            {purpose: layout.NodeVolume.from_inputs(one) for purpose, one in known.items()}
+            for known in (each, new["volumes"][node])
+        )
+        problems += layout.moved(
+            node,
+            {purpose: one.mount_point for purpose, one in before.items()},
+            {purpose: one.mount_point for purpose, one in after.items()},
+        )
+        if node not in replaced:
+            problems += layout.exchanged(node, before, after, int(generation))
+    return problems
 
 
 def _members(old: Mapping[str, Any]) -> dict[str, Member]:

@@ -10,8 +10,11 @@ from plugin.values import has_unknown
 class Pinned(Resource):
     """`etcd:index:Pinned`: its check keeps the old values while the generation is the same.
 
-    Inputs: `node`, `setting` (what the user raises), `generation`, `values` and `secrets` (by name). A value that
-    the state does not have yet, since an older version of this program made it, is taken as it comes.
+    Inputs: `node`, `setting` (what the user raises), `generation`, `values` and `secrets` (by name), `in_use` (what
+    stands on the values by now: ids of instances) and `forever`. Nothing is kept for values on which nothing stands: so
+    a first `up` that EC2 refused can be corrected. With `forever`, values on which something stood once are kept even
+    when it is gone. A value that the state does not have yet, since an older version of this program made it, is taken
+    as it comes.
     """
 
     type: ClassVar[str] = "etcd:index:Pinned"
@@ -20,6 +23,10 @@ class Pinned(Resource):
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Keep, or take the new values with a new generation; tell which settings wait for one."""
         if "generation" not in old or has_unknown(new["generation"]):
+            return new, ()
+        new = {**new, "in_use": _in_use(old, new)}
+        # An older version of this program did not ask: with its state, the first run takes the values as used.
+        if "in_use" in old and new["in_use"] == []:
             return new, ()
         before, wanted = old["generation"], new["generation"]
         if wanted < before:
@@ -44,6 +51,10 @@ class Pinned(Resource):
             )
         return {**new, **kept}, ()
 
+    async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
+        """Leave out what is only remembered: the engine keeps it as an input, and no update is shown for it."""
+        return [key for key in await super().diff(state, inputs) if key not in ("in_use", "forever")]
+
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         """Remember."""
         return inputs["node"], inputs
@@ -51,6 +62,12 @@ class Pinned(Resource):
     async def update(self, urn: str, state: Properties, inputs: Properties) -> Properties:
         """Remember."""
         return inputs
+
+
+def _in_use(old: Properties, new: Properties) -> Any:
+    """Return what stands on the values, or what stood on them last."""
+    before, now = old.get("in_use"), new["in_use"]
+    return before if new["forever"] and before and (not now or has_unknown(now)) else now
 
 
 def _mapping(values: Any) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class AddressArgs:
     node: str
     cloud: Cloud
     network: Network
+    instances: pulumi.Output[Sequence[str]]
+    """The node's instances, as EC2 has them."""
     place: pulumi.Output[str]
     """The subnet or zone that the placement gives the node."""
     security_group_ids: list[pulumi.Input[str]]
@@ -106,6 +108,9 @@ class Address(pulumi.ComponentResource):
             generation=args.cloud.settings.nodes[args.node].ec2.volume_generation,
             values=values,
             secrets={},
+            in_use=args.instances,
+            # The volumes with the members' data lie there, whatever becomes of the instance.
+            forever=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         return pin.values

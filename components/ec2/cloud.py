@@ -43,6 +43,9 @@ class Cloud:
         depends_on: Sequence[pulumi.Resource] = (),
         retain_on_delete: bool | None = None,
         delete_before_replace: bool | None = None,
+        ignore_changes: Sequence[str] = (),
+        replacement_trigger: int | None = None,
+        hooks: pulumi.ResourceHookBinding | None = None,
     ) -> pulumi.ResourceOptions:
         """Return the options of a resource on AWS."""
         return pulumi.ResourceOptions(
@@ -51,4 +54,7 @@ class Cloud:
             depends_on=list(depends_on),
             retain_on_delete=retain_on_delete,
             delete_before_replace=delete_before_replace,
+            ignore_changes=list(ignore_changes) or None,
+            replacement_trigger=replacement_trigger,
+            hooks=hooks,
         )

@@ -7,17 +7,20 @@ import pulumi_aws as aws
 
 from components import inputs
 from components.cluster_host import ClusterHost, ClusterHosts
+from components.ec2 import refusals
 from components.ec2.address import Address, AddressArgs
 from components.ec2.cloud import Cloud
+from components.ec2.live import live_instances
 from components.ec2.login_key import LoginKey
 from components.ec2.network import Network, existing_network
 from components.ec2.node import Ec2Node, Ec2NodeArgs
 from components.ec2.own_vpc import OwnVpc
 from components.ec2.security_group import SecurityGroup
 from components.ec2.snapshots import snapshot_policy
+from components.ec2.volume import mount_points, named_volume
 from components.instance_preflight import InstancePreflight
 from components.placement import Placement
-from etcd.settings import Settings
+from etcd.settings import NodeEc2, Settings
 
 
 class Ec2Hosts(pulumi.ComponentResource):
@@ -37,10 +40,12 @@ class Ec2Hosts(pulumi.ComponentResource):
         )
         self._name, self._settings, self._ec2 = name, settings, settings.ec2
         network = self._network()
+        self._instances = {node: live_instances(self._cloud, node) for node in settings.nodes}
         login = None if self._ec2.key_name else LoginKey(f"{name}-login", self._cloud, self._child)
         addresses = self._addresses(network, login)
         preflight = self._preflight(addresses)
         group = self._placement_group()
+        refused = refusals.hook(self._cloud)
         nodes = {
             node: Ec2Node(
                 self._generation(node),
@@ -48,9 +53,11 @@ class Ec2Hosts(pulumi.ComponentResource):
                     node=node,
                     cloud=self._cloud,
                     address=address,
+                    instances=self._instances[node],
                     key_name=login.key_name if login else self._ec2.key_name or "",
                     placement_group=group,
                     preflight=preflight,
+                    refused=refused,
                 ),
                 opts=self._child,
             )
@@ -99,6 +106,7 @@ class Ec2Hosts(pulumi.ComponentResource):
                     node=node,
                     cloud=self._cloud,
                     network=network,
+                    instances=self._instances[node],
                     place=placement.assigned[node],
                     security_group_ids=groups,
                     ways_in=ways_in,
@@ -118,8 +126,17 @@ class Ec2Hosts(pulumi.ComponentResource):
             members=inputs.members(self._settings, {node: address.private for node, address in addresses.items()}),
             command_seconds=self._settings.deadlines.command,
             shutdown_seconds=self._settings.deadlines.shutdown,
+            instances=self._instances,
+            volumes={node: self._volumes(each.ec2) for node, each in self._settings.nodes.items()},
+            vpc_cidr=self._ec2.vpc.cidr if self._ec2.vpc else "",
             opts=self._child,
         )
+
+    def _volumes(self, node: NodeEc2) -> dict[str, dict[str, str]]:
+        return {
+            purpose: {"mount_point": mount, "volume_id": named_volume(node, purpose)}
+            for purpose, mount in mount_points(self._settings).items()
+        }
 
     def _placement_group(self) -> pulumi.Input[str] | None:
         if not self._ec2.spread_placement:

@@ -1,6 +1,6 @@
 """The instance of a node, with its volumes, as far as the first verified login."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from components.ec2.address import Address
 from components.ec2.cloud import Cloud
 from components.ec2.image import image_id
 from components.ec2.ssh_key import public_half, ssh_key
-from components.ec2.volume import attach, make_volume
+from components.ec2.volume import attach, make_volume, mount_points, named_volume
 from components.first_login import FirstLogin
 from components.instance_preflight import InstancePreflight
 from components.pinned import Pinned
@@ -27,9 +27,27 @@ class Ec2NodeArgs:
     node: str
     cloud: Cloud
     address: Address
+    instances: pulumi.Output[Sequence[str]]
+    """The node's instances, as EC2 has them."""
     key_name: pulumi.Input[str]
     placement_group: pulumi.Input[str] | None
     preflight: InstancePreflight
+    refused: pulumi.ErrorHook
+    """What tells the user what to do when EC2 makes no instance."""
+
+
+# What replaces or stops an instance, by the names that travel (terraform-provider-aws, ec2_instance.go). A difference
+# there, such as one that a refresh finds, changes nothing: what replaces an instance is its generation alone.
+_KEPT = (
+    "ami",
+    "iamInstanceProfile",
+    "instanceType",
+    "keyName",
+    "placementGroup",
+    "primaryNetworkInterface",
+    "rootBlockDevice",
+    "userData",
+)
 
 
 class Ec2Node(pulumi.ComponentResource):
@@ -67,7 +85,7 @@ class Ec2Node(pulumi.ComponentResource):
             final_key=args.address.host_key_line,
             final_private_key=args.address.host_key.private_key_openssh,
             instance_id=instance.id,
-            volumes={self._mount_points[purpose]: volume.size for purpose, volume in self._wanted.items()},
+            volumes={mount: self._size(purpose) for purpose, mount in mount_points(args.cloud.settings).items()},
             seconds=args.cloud.ec2.deadlines.ready,
             opts=pulumi.ResourceOptions(parent=self, depends_on=attachments),
         )
@@ -83,19 +101,17 @@ class Ec2Node(pulumi.ComponentResource):
         ec2 = self._args.cloud.ec2
         return {"data": ec2.data_volume, **({"wal": ec2.wal_volume} if ec2.wal_volume else {})}
 
-    @property
-    def _mount_points(self) -> dict[str, str]:
-        paths = self._args.cloud.settings.paths
-        return {"data": paths.data_dir, "wal": paths.wal_dir or ""}
+    def _size(self, purpose: str) -> int:
+        """Return how far a file system has to grow, in GiB: nobody grows a volume that the settings name."""
+        return 0 if named_volume(self._ec2, purpose) else self._wanted[purpose].size
 
     def _volumes(self) -> dict[str, pulumi.Input[str]]:
         """Return the id of each volume: of a new one, or of the one that the settings name."""
         args = self._args
-        existing = {"data": self._ec2.data_volume_id, "wal": self._ec2.wal_volume_id}
         ids: dict[str, pulumi.Input[str]] = {}
         for purpose, volume in self._wanted.items():
-            known = existing[purpose]
-            if known is not None:
+            known = named_volume(self._ec2, purpose)
+            if known:
                 ids[purpose] = known
                 continue
             name = f"{self._name}-{purpose}"
@@ -123,10 +139,14 @@ class Ec2Node(pulumi.ComponentResource):
             generation=node.ec2.generation,
             values=values,
             secrets={"user_data": self._user_data(first_key, volume_ids)},
+            in_use=args.instances,
+            forever=False,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _user_data(self, first_key: tls.PrivateKey, volume_ids: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:
+        mounts = mount_points(self._args.cloud.settings)
+
         def render(known: list[Any]) -> str:
             private, public, ids = known
             return user_data.render(
@@ -134,7 +154,7 @@ class Ec2Node(pulumi.ComponentResource):
                 generation=self._ec2.generation,
                 first_private_key=private,
                 first_public_key=public,
-                volumes=[user_data.Volume(ids[purpose], self._mount_points[purpose]) for purpose in sorted(ids)],
+                volumes=[user_data.Volume(ids[purpose], mounts[purpose]) for purpose in sorted(ids)],
                 image=self._args.cloud.ec2.image,
             )
 
@@ -169,7 +189,14 @@ class Ec2Node(pulumi.ComponentResource):
             force_destroy=True,
             tags=cloud.tags(f"{cloud.name}-{args.node}", args.node),
             # The network interface and the volumes can be at one instance only.
-            opts=cloud.options(self, depends_on=[args.preflight], delete_before_replace=True),
+            opts=cloud.options(
+                self,
+                depends_on=[args.preflight],
+                delete_before_replace=True,
+                ignore_changes=_KEPT,
+                replacement_trigger=self._ec2.generation,
+                hooks=pulumi.ResourceHookBinding(on_error=[args.refused]),
+            ),
         )
 
 

@@ -26,7 +26,8 @@ class OwnVpc(pulumi.ComponentResource):
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=cloud.tags(name),
-            opts=options,
+            # Instances lie in it. InstancePreflight refuses another network; this is the second lock.
+            opts=cloud.options(self, ignore_changes=["cidrBlock"]),
         )
         gateway = aws.ec2.InternetGateway(f"{name}-gateway", vpc_id=vpc.id, tags=cloud.tags(name), opts=options)
         routes = aws.ec2.RouteTable(
@@ -34,7 +35,8 @@ class OwnVpc(pulumi.ComponentResource):
             vpc_id=vpc.id,
             routes=[aws.ec2.RouteTableRouteArgs(cidr_block="0.0.0.0/0", gateway_id=gateway.id)],
             tags=cloud.tags(name),
-            opts=options,
+            # A route that somebody adds outside, to another VPC or a VPN, stays.
+            opts=cloud.options(self, ignore_changes=["routes"]),
         )
         subnets, associations = {}, []
         for zone in settings.zones:
@@ -45,7 +47,7 @@ class OwnVpc(pulumi.ComponentResource):
                 cidr_block=subnet_cidr(settings.cidr, zone),
                 map_public_ip_on_launch=False,
                 tags=cloud.tags(f"{name}-{zone}"),
-                opts=options,
+                opts=cloud.options(self, ignore_changes=["cidrBlock"]),
             )
             associations.append(
                 aws.ec2.RouteTableAssociation(

@@ -7,10 +7,22 @@ import pulumi
 import pulumi_aws as aws
 
 from components.ec2.cloud import Cloud
-from etcd.settings import Volume
+from etcd.settings import NodeEc2, Settings, Volume
 
 # What EC2 advises for volumes beside the system's; on Nitro the host shows them under names of its own.
 DEVICE_NAMES = {"data": "/dev/sdf", "wal": "/dev/sdg"}
+
+
+def mount_points(settings: Settings) -> dict[str, str]:
+    """Return where the volumes of every node are mounted, by purpose: data, and wal with `ec2.wal_volume`."""
+    assert settings.ec2 is not None, "the settings were checked"
+    wal = {"wal": settings.paths.wal_dir or ""} if settings.ec2.wal_volume else {}
+    return {"data": settings.paths.data_dir, **wal}
+
+
+def named_volume(node: NodeEc2, purpose: str) -> str:
+    """Return the id of the existing volume that the settings name for a node, empty where one is made."""
+    return {"data": node.data_volume_id, "wal": node.wal_volume_id}[purpose] or ""
 
 
 def make_volume(
@@ -45,12 +57,17 @@ def attach(
     volume_id: pulumi.Input[str],
     parent: pulumi.Resource,
 ) -> aws.ec2.VolumeAttachment:
-    """Attach a volume; before it is detached the instance is stopped, so that no write is cut off."""
+    """Attach a volume for as long as the instance lives.
+
+    terraform-provider-aws stops the instance before it detaches a volume and never starts it again
+    (ebs_volume_attachment.go), so this program never detaches one: an attachment that goes is only forgotten, and its
+    volume comes free when its instance is terminated.
+    """
     return aws.ec2.VolumeAttachment(
         name,
         device_name=DEVICE_NAMES[purpose],
         instance_id=instance.id,
         volume_id=volume_id,
         stop_instance_before_detaching=True,
-        opts=cloud.options(parent, delete_before_replace=True),
+        opts=cloud.options(parent, delete_before_replace=True, retain_on_delete=True),
     )

@@ -48,6 +48,18 @@ def changed(before: Generations, wanted: Generations) -> list[str]:
     return names
 
 
+def not_yet(names: Sequence[str]) -> list[Problem]:
+    """Return why no instance of `names` is replaced in the first run after an earlier version of this program."""
+    return [
+        Problem(
+            name,
+            "its instance is not replaced in the first run of this version, which only records how instances are made",
+            f"Set the generation of {name} as it was, run `pulumi up`, then raise it",
+        )
+        for name in names
+    ]
+
+
 def _pair(generation: Sequence[int]) -> str:
     return " and ".join(str(each) for each in generation)
 
@@ -97,7 +109,8 @@ def _without_a_cluster(name: str, facts: Mapping[str, HostFacts], observed: Obse
             Problem(
                 name,
                 "its instance is not replaced, since not one host answers, and the fault may lie on the way to them",
-                "Check the way to the hosts; if they are all lost, restore a snapshot (docs/restore.md)",
+                "Check the way to the hosts; if they are all lost, restore a snapshot (docs/restore.md); if no host "
+                "has ever let anybody in, terminate these instances and run `pulumi up` again (docs/ec2.md)",
             ),
             *problems,
         )

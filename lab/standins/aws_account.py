@@ -46,7 +46,7 @@ def new_account(network: str) -> dict[str, Any]:
         f"{linux}-x86_64": "ami-0000000a",
         f"{linux}-arm64": "ami-0000000b",
     }
-    return {"entries": found, "parameters": parameters, "faults": []}
+    return {"entries": found, "parameters": parameters, "faults": [], "exhausted": []}
 
 
 class Account:
@@ -118,11 +118,43 @@ class Account:
         with self.change() as account:
             account["faults"].append(fault)
 
+    def lose(self, token: str, operation: str, name: str) -> None:
+        """Let the plugin die once right after a call of resources with `name` in their names: nobody hears of it."""
+        with self.change() as account:
+            account["faults"].append({"token": token, "operation": operation, "name": name, "message": "", "times": 1})
+
+    def meet_loss(self, token: str, operation: str, name: str) -> None:
+        """Do what `lose` asked for: end this process."""
+        with self.change() as account:
+            for fault in account["faults"]:
+                if (fault["token"], fault["operation"]) == (token, operation) and fault["name"] in name:
+                    if fault["message"]:
+                        continue
+                    account["faults"].remove(fault)
+                    break
+            else:
+                return
+        os._exit(1)
+
+    def exhaust(self, instance_type: str, *zones: str) -> None:
+        """Let EC2 have no capacity for an instance type in these zones."""
+        with self.change() as account:
+            account.setdefault("exhausted", []).extend([instance_type, zone] for zone in zones)
+
+    def note_call(self, call: str, key: str) -> None:
+        """Note a call of EC2's own that another one of the provider makes on its way."""
+        self._note("call", call, "", key)
+
+    def calls_of(self, call: str) -> list[str]:
+        """Return the ids that a call was made for, such as `StopInstances`, one for each time."""
+        return [words[4] for words in self.calls() if words[1:3] == ["call", call]]
+
     def meet_fault(self, token: str, operation: str, name: str) -> None:
         """Raise what `fail` asked for, as often as it did."""
         with self.change() as account:
             for fault in account["faults"]:
-                if (fault["token"], fault["operation"]) == (token, operation) and fault["name"] in name:
+                wanted = (fault["token"], fault["operation"]) == (token, operation) and fault["message"]
+                if wanted and fault["name"] in name:
                     fault["times"] -= 1
                     account["faults"] = [each for each in account["faults"] if each["times"] > 0]
                     message = fault["message"]

@@ -36,6 +36,25 @@ def get_instance_type(_account: Account, arguments: Properties) -> Properties:
             "region": REGION}  # fmt: skip
 
 
+def get_instances(account: Account, arguments: Properties) -> Properties:
+    """Answer `aws:ec2/getInstances:getInstances` by tags, states and interfaces; none is an answer, not an error."""
+    states = arguments.get("instanceStateNames") or ["running"]
+    tags = arguments.get("instanceTags", {})
+    interfaces: set[str] | None = None
+    for each in arguments.get("filters", []):
+        if each["name"] != "network-interface.network-interface-id":
+            raise OperationError(f"the lab's stand-in does not know the filter {each['name']}")
+        interfaces = set(each["values"])
+    found = [
+        key
+        for key, entry in sorted(account.entries("instance").items())
+        if entry["state"] in states
+        and tags.items() <= entry["inputs"].get("tags", {}).items()
+        and (interfaces is None or entry["interface"] in interfaces)
+    ]
+    return {"id": REGION, "ids": found, "instanceStateNames": states, "instanceTags": tags, "region": REGION}
+
+
 def get_volume(account: Account, arguments: Properties) -> Properties:
     """Answer `aws:ebs/getVolume:getVolume` by the filter `volume-id`."""
     wanted = {value for each in arguments.get("filters", []) if each["name"] == "volume-id" for value in each["values"]}
@@ -51,6 +70,7 @@ FUNCTIONS: dict[str, Callable[[Account, Properties], Properties]] = {
     "aws:ssm/getParameter:getParameter": get_parameter,
     "aws:ec2/getSubnet:getSubnet": get_subnet,
     "aws:ec2/getInstanceType:getInstanceType": get_instance_type,
+    "aws:ec2/getInstances:getInstances": get_instances,
     "aws:ebs/getVolume:getVolume": get_volume,
 }
 

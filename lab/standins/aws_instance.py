@@ -76,6 +76,11 @@ class Instance(AwsResource):
                     f"api error InvalidNetworkInterfaceID.NotFound: The ID '{interface}' does not exist"
                 )
             card = entries[interface]
+            if [inputs["instanceType"], card["zone"]] in account.get("exhausted", []):
+                raise OperationError(
+                    "api error InsufficientInstanceCapacity: We currently do not have sufficient "
+                    f"{inputs['instanceType']} capacity in the Availability Zone you requested ({card['zone']})."
+                )
             if card["instance"]:
                 raise OperationError(
                     f"api error InvalidNetworkInterface.InUse: Interface: [{interface}] in use by {card['instance']}."
@@ -143,7 +148,9 @@ class Instance(AwsResource):
         """Change it; another type, or user data that does not replace it, needs a stop and a start."""
         entry = self.account.find("instance", state["id"], "InvalidInstanceID.NotFound")
         if changed & {"instanceType", "userData", "userDataBase64"}:
+            self.account.note_call("StopInstances", state["id"])
             self.hosts.stop(entry["host"])
+            self.account.note_call("StartInstances", state["id"])
             self.hosts.start(entry["host"])
         kept = {name: value for name, value in news.items() if name not in ("userData", "userDataBase64")}
         protected = news.get("disableApiTermination", False)

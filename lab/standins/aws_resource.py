@@ -112,15 +112,22 @@ class AwsResource(ResourceType):
     def read(self, state: Properties) -> Properties | None:
         """Return the state as it is now."""
         found = self.look(reveal(state))
-        return None if found is None else {**state, **found}
+        return None if found is None else {**self.read_inputs(state, state), **found}
 
     async def delete(self, operation: Operation, state: Properties) -> None:
         """Remove it."""
         await asyncio.to_thread(self._remove, operation.name, reveal(state))
 
+    def read_inputs(self, state: Properties, inputs: Properties) -> Properties:
+        """Return the inputs as a refresh finds them: with what somebody changed in the account."""
+        entry = self.account.load()["entries"].get(str(reveal(state["id"])), {})
+        return {**inputs, **entry.get("changed_outside", {})}
+
     def _make(self, name: str, inputs: Properties) -> tuple[str, Properties]:
         with self._called("create", name):
-            return self.make(name, inputs)
+            made = self.make(name, inputs)
+        self.account.meet_loss(self.token, "create", name)
+        return made
 
     def _change(self, name: str, state: Properties, news: Properties, changed: set[str]) -> Properties:
         with self._called("update", name):

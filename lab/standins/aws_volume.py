@@ -134,6 +134,8 @@ class VolumeAttachment(AwsResource):
         if not instance or not volume or volume["at"] != state["instanceId"]:
             return
         if state.get("stopInstanceBeforeDetaching"):
+            # Nothing starts it again: ebs_volume_attachment.go, resourceVolumeAttachmentDelete.
+            self.account.note_call("StopInstances", state["instanceId"])
             self.hosts.stop(instance["host"])
             self.account.set(state["instanceId"], state="stopped")
         self.hosts.detach(instance["host"], state["volumeId"])

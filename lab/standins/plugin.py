@@ -94,6 +94,10 @@ class ResourceType:
         """Return the state as it is now, None when the resource is gone."""
         return state
 
+    def read_inputs(self, state: Properties, inputs: Properties) -> Properties:
+        """Return the inputs as they are by now; called for a resource that `read` has found."""
+        return inputs
+
     async def delete(self, operation: Operation, state: Properties) -> None:
         """Delete."""
 
@@ -233,7 +237,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         state = kind.read(values.decode(request.properties))
         if state is None:
             return provider_pb2.ReadResponse()
-        return provider_pb2.ReadResponse(id=request.id, properties=values.encode(state), inputs=request.inputs)
+        inputs = kind.read_inputs(values.decode(request.properties), values.decode(request.inputs))
+        return provider_pb2.ReadResponse(id=request.id, properties=values.encode(state), inputs=values.encode(inputs))
 
     async def Delete(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         kind = await self._kind(request.urn, context)

@@ -12,6 +12,7 @@ from outside import Client, Writer
 from lab import image
 from lab.hosts import Host, Lab
 from lab.standins.aws_account import Account
+from lab.standins.aws_hosts import LabHosts
 from lab.standins.aws_instance import Instance
 from lab.standins.aws_volume import VolumeAttachment
 
@@ -76,6 +77,11 @@ class Cloud:
         assert {member["name"]: member["healthy"] for member in self.stack.output("members")} == dict.fromkeys(
             nodes, True
         )
+
+    def terminate(self, instance: str) -> None:
+        """Terminate an instance outside, as a user does with the `aws` command line."""
+        world = self.account, LabHosts(self.site.name)
+        Instance(lambda: world).remove({"id": instance, "forceDestroy": True})
 
     def members(self) -> dict[str, str]:
         """Return the members' ids by name."""
@@ -269,3 +275,85 @@ def test_subnets_of_different_vpcs_are_named_and_nothing_is_made(make_cloud: Mak
     said = cloud.stack.refused()
     assert "subnet-0000000d in vpc-00000002" in said
     assert cloud.account.calls() == []
+
+
+@pytest.mark.long
+def test_no_setting_and_no_change_outside_stops_an_instance(
+    make_cloud: MakeCloud, tools: Path, measure: Measure
+) -> None:
+    cloud = make_cloud(wal_volume={"size": 2})
+    cloud.up()
+    first, pids = cloud.instances(), cloud.stack.pids()
+    client = Client(cloud.stack, tools)
+    with Writer(client) as writer:
+        wal = cloud.stack.config["ec2"].pop("wal_volume")
+        done = cloud.stack.preview()
+        assert done.returncode != 0
+        assert "Traceback" not in done.stdout
+        for said in (done.stdout, cloud.stack.refused(seconds=SECONDS)):
+            assert all(f"{node}: `ec2.wal_volume` cannot be taken out" in said for node in first)
+        cloud.stack.config["ec2"]["wal_volume"] = wal
+        cloud.stack.config["paths"] = {"data_dir": "/srv/etcd"}
+        assert "`paths.data_dir` cannot become /srv/etcd" in cloud.stack.refused(seconds=SECONDS)
+        del cloud.stack.config["paths"]
+
+        # what a refresh finds changed replaces nobody
+        outside = {"userData": "#!/bin/sh\n", "instanceType": "m6i.xlarge", "rootBlockDevice": {"volumeSize": 40}}
+        for each in first.values():
+            cloud.account.set(each["instance_id"], changed_outside=outside)
+        assert unchanged(cloud.up())
+        assert cloud.instances() == first
+        assert cloud.stack.pids() == pids
+
+        # and a raised generation replaces its own instance alone
+        cloud.node("etcd-2", ec2={"generation": 2})
+        cloud.up()
+        measure("an instance replaced with data and WAL volumes", writer)
+    writer.served_all(client)
+    assert cloud.account.calls_of("StopInstances") == []
+    cloud.healthy("etcd-1", "etcd-2", "etcd-3")
+    now = cloud.instances()
+    assert now["etcd-2"]["instance_id"] != first["etcd-2"]["instance_id"]
+    assert {name: now["etcd-2"][name] for name in ("data_volume_id", "wal_volume_id")} == {
+        name: first["etcd-2"][name] for name in ("data_volume_id", "wal_volume_id")
+    }
+    assert {node: now[node] for node in ("etcd-1", "etcd-3")} == {node: first[node] for node in ("etcd-1", "etcd-3")}
+    assert ".wal" in cloud.stack.hosts["etcd-2"].run("find /var/lib/etcd-wal -name '*.wal'").stdout
+    cloud.stack.destroy()
+    assert cloud.account.entries("instance") == {}
+    assert cloud.account.calls_of("StopInstances") == []
+
+
+@pytest.mark.long
+def test_what_ec2_refused_is_corrected_and_what_a_lost_run_made_is_named(make_cloud: MakeCloud) -> None:
+    cloud = make_cloud(instance_type="m6i.4xlarge")
+    cloud.account.exhaust("m6i.4xlarge", *(f"eu-central-1{zone}" for zone in ZONES))
+    said = cloud.stack.refused(seconds=SECONDS)
+    assert "InsufficientInstanceCapacity" in said
+    assert "correct `ec2.instance_type` and run it" in said
+    assert cloud.account.entries("instance") == {}
+
+    # another type for all of them at once, of which one zone has none
+    cloud.stack.config["ec2"]["instance_type"] = "m6i.large"
+    cloud.account.exhaust("m6i.large", "eu-central-1c")
+    while len(cloud.account.entries("instance")) < 2:
+        assert "capacity in the Availability Zone you requested (eu-central-1c)" in cloud.stack.refused(seconds=SECONDS)
+    made = set(cloud.account.entries("instance"))
+
+    # so another zone for that node; the run dies before it can note the instance
+    cloud.node("etcd-3", ec2={"subnet_id": "subnet-0000000a"})
+    cloud.account.lose(Instance.token, "create", "etcd-3")
+    cloud.stack.refused(seconds=SECONDS)
+    [lost] = set(cloud.account.entries("instance")) - made
+    said = cloud.stack.refused(seconds=SECONDS)
+    assert f"etcd-3: EC2 has made an instance of it that the state does not know: {lost}" in said
+    assert f"aws ec2 terminate-instances --region eu-central-1 --instance-ids {lost}" in said
+    assert set(cloud.account.entries("instance")) == {*made, lost}
+    cloud.terminate(lost)
+    cloud.up()
+    cloud.healthy("etcd-1", "etcd-2", "etcd-3")
+    found = cloud.account.entries("instance")
+    assert made < set(found) and len(found) == 3
+    assert {entry["inputs"]["instanceType"] for entry in found.values()} == {"m6i.large"}
+    assert found[cloud.instances()["etcd-3"]["instance_id"]]["zone"] == "eu-central-1a"
+    assert unchanged(cloud.up())

@@ -62,6 +62,9 @@ class Ec2:
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The inputs of resources of the own plugin, as its checks left them in the last run."""
 
+    instances: dict[str, list[str]] = field(default_factory=dict)
+    """The ids of the instances that were made, by node."""
+
     words: list[str] = field(default_factory=list)
     """What the own plugin told the user."""
     made: list[str] = field(default_factory=list)
@@ -74,6 +77,8 @@ class Ec2:
                 if args["id"] not in self.vpcs:
                     raise KeyError(f"no subnet {args['id']}")
                 return {**args, "vpcId": self.vpcs[args["id"]], "availabilityZone": SUBNETS[args["id"]]}
+            case "aws:ec2/getInstances:getInstances":
+                return {**args, "ids": self.instances.get(args["instanceTags"]["etcd-cluster-node"], [])}
             case "aws:ssm/getParameter:getParameter":
                 return {**args, "insecureValue": self.images[args["name"]], "value": self.images[args["name"]]}
         raise AssertionError(f"nobody answers {token}")
@@ -94,6 +99,8 @@ class Ec2:
         if not args.typ.startswith("pulumi:"):
             self.made.append(name)
         match args.typ:
+            case "aws:ec2/instance:Instance":
+                self.instances[given["tags"]["etcd-cluster-node"]] = [f"id-{name}"]
             case "etcd:index:Placement":
                 return self._checked(Placement, name, given)
             case "etcd:index:Pinned":

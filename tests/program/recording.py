@@ -13,6 +13,7 @@ import asyncssh
 import pulumi
 from google.protobuf import struct_pb2
 from pulumi.runtime import rpc
+from pulumi.runtime import settings as pulumi_settings
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import set_root_resource
@@ -67,6 +68,7 @@ class Registered:
     retain_on_delete: bool
     delete_before_replace: bool
     ignored: frozenset[str]
+    replacement_trigger: object
     dependencies: frozenset[str]
     raw: struct_pb2.Struct
 
@@ -168,6 +170,13 @@ def marked(value: struct_pb2.Value) -> bool:
     return rpc._special_sig_key in fields and fields[rpc._special_sig_key].string_value == rpc._special_secret_sig
 
 
+class _Callbacks:
+    """Takes the hooks, which no test runs."""
+
+    def register_error_hook(self, hook: pulumi.ErrorHook) -> None:
+        """Take one."""
+
+
 class _Monitor(MockMonitor):
     """Records the requests themselves, and marks secret outputs as the engine does."""
 
@@ -192,6 +201,7 @@ class _Monitor(MockMonitor):
                 retain_on_delete=request.retainOnDelete,
                 delete_before_replace=request.deleteBeforeReplace,
                 ignored=frozenset(request.ignoreChanges),
+                replacement_trigger=_value(request.replacement_trigger),
                 dependencies=frozenset(request.dependencies),
                 raw=raw,
             )
@@ -213,6 +223,10 @@ class _Monitor(MockMonitor):
             self.deployment.component_outputs[request.urn] = given
             self.deployment.order.append(f"outputs of {request.urn}")
         return super().RegisterResourceOutputs(request)
+
+
+def _value(value: struct_pb2.Value) -> Any:
+    return plain(struct_pb2.Struct(fields={"value": value}))["value"]
 
 
 def open_text(deployment: Deployment) -> str:
@@ -267,6 +281,8 @@ def _deploy(settings: Mapping[str, Any], cloud: Cloud | None) -> Deployment:
         set_mocks(deployment, project="etcd-cluster", stack="dev", monitor=_Monitor(deployment))
         # Mocks come with a stack of their own, whose outputs are not registered.
         set_root_resource(None)  # type: ignore[arg-type]
+        # Nor do they serve hooks.
+        pulumi_settings.SETTINGS.callbacks = _Callbacks()  # type: ignore[assignment]
         pulumi.runtime.set_all_config(texts)
         program = pulumi.runtime.run_in_stack(lambda: runpy.run_path(str(PROGRAM), run_name="program"))
         loop.run_until_complete(asyncio.wait_for(program, 30))

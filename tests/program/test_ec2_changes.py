@@ -115,7 +115,9 @@ def test_the_user_hears_which_settings_wait_for_a_generation() -> None:
 def test_a_raised_generation_keeps_volumes_address_and_final_key(generation: int) -> None:
     def kept(deployment: Deployment) -> dict[str, Any]:
         names = ("-data", "-address-eni", "-address-host-key", "-address-place")
-        return {name: deployment.one(f"etcd-etcd-2-v1{name}").inputs for name in names}
+        found = {name: deployment.one(f"etcd-etcd-2-v1{name}").inputs for name in names}
+        found["-address-place"].pop("in_use")
+        return found
 
     cloud = Ec2()
     first = after(cloud)
@@ -126,6 +128,32 @@ def test_a_raised_generation_keeps_volumes_address_and_final_key(generation: int
         != (second.one("etcd-etcd-2-v1-instance").inputs["userData"])
     )
     assert changed == (generation == 2), "user data carries the generation, so that a raised one always replaces"
+
+
+def test_settings_that_ec2_refused_can_be_corrected_before_an_instance_is_there() -> None:
+    cloud = Ec2()
+    first = after(cloud, image="amazon-linux-2023", instance_type="x2idn.32xlarge")
+    cloud.instances.clear()
+    moved = {**dict.fromkeys(NODES[:3]), "etcd-2": {"ec2": {"subnet_id": "subnet-00000003"}}}
+    second = after(cloud, nodes=moved)
+    assert first.one("etcd-etcd-1-v1-instance").inputs["instanceType"] == "x2idn.32xlarge"
+    for name, each in second.of("Instance").items():
+        assert (each.inputs["ami"], each.inputs["instanceType"]) == ("ami-debian-amd64", "m6i.large"), name
+    assert second.one("etcd-etcd-2-v1-address-eni").inputs["subnetId"] == "subnet-00000003"
+    assert second.one("etcd-etcd-2-v1-data").inputs["availabilityZone"] == "eu-central-1c"
+
+
+def test_a_lost_instance_comes_back_where_its_volumes_are() -> None:
+    cloud = Ec2()
+    after(cloud)
+    after(cloud)
+    del cloud.instances["etcd-2"]
+    moved = {**dict.fromkeys(NODES[:3]), "etcd-2": {"ec2": {"subnet_id": "subnet-00000003"}}}
+    second = after(cloud, nodes=moved, instance_type="m7i.large")
+    assert second.one("etcd-etcd-2-v1-address-eni").inputs["subnetId"] == "subnet-00000002"
+    assert second.one("etcd-etcd-2-v1-data").inputs["availabilityZone"] == "eu-central-1b"
+    types = {name: each.inputs["instanceType"] for name, each in second.of("Instance").items()}
+    assert list(types.values()).count("m7i.large") == 1 and types["etcd-etcd-2-v1-instance"] == "m7i.large"
 
 
 def test_a_raised_volume_generation_stands_beside_the_old_one() -> None:

@@ -136,7 +136,8 @@ def test_volumes_outlive_everything_unless_the_data_shall_go(purge: bool) -> Non
     deployment = made(ec2={"wal_volume": {}}, purge_data_on_destroy=purge)
     volumes = deployment.of("Volume")
     assert len(volumes) == 6 and {each.retain_on_delete for each in volumes.values()} == {not purge}
-    assert {each.name for each in deployment.resources if each.retain_on_delete} == (set() if purge else set(volumes))
+    kept = {each.name for each in deployment.resources if each.retain_on_delete and each.name not in volumes}
+    assert kept == set(deployment.of("VolumeAttachment")), "they end with their instance"
 
 
 @pytest.mark.parametrize(
@@ -163,13 +164,14 @@ def test_the_latest_image_of_the_architecture_is_pinned(
         "instance_profile": "",
         "placement_group": "",
     }
+    assert (pin.inputs["in_use"], pin.inputs["forever"]) == ([], False)
     assert deployment.one("etcd-etcd-1-v1-instance").inputs["ami"] == ami
     assert deployment.one("etcd-preflight").inputs["architectures"] == {"etcd-1": architecture}
 
 
 def test_an_image_of_ones_own_is_asked_for_nowhere() -> None:
     deployment = made(1, {"image": "ami-0123456789abcdef0"}, ssh={"user": "ops"})
-    assert [token for token, _ in deployment.calls] == ["aws:ec2/getSubnet:getSubnet"] * 3
+    assert "aws:ssm/getParameter:getParameter" not in {token for token, _ in deployment.calls}
     assert deployment.one("etcd-etcd-1-v1-instance").inputs["ami"] == "ami-0123456789abcdef0"
     assert deployment.one("etcd-etcd-1-v1-first-login").inputs["connection"]["user"] == "ops"
 
@@ -194,6 +196,10 @@ def test_an_instance_takes_all_that_would_touch_it_from_its_pin() -> None:
         "tags": {**tags("etcd-etcd-2", "etcd-2"), "team": "storage"},
     }
     assert instance.is_secret("userData") and not instance.is_secret("ami")
+    # What is left is changed in place, without a stop; the metadata options and what protects it are constants.
+    in_place = {"disableApiTermination", "forceDestroy", "metadataOptions", "tags", "userDataReplaceOnChange"}
+    assert instance.inputs.keys() - instance.ignored == in_place
+    assert instance.replacement_trigger == 1
     assert instance.delete_before_replace, "the network interface and the volumes can be at one instance only"
     plain = of_size(3).one(f"{NODE}-instance").inputs
     assert instance.inputs.keys() - plain.keys() == {"iamInstanceProfile", "placementGroup"}
@@ -229,7 +235,7 @@ def test_another_generation_is_another_text() -> None:
     assert first_login(1)[0] != first_login(2)[0] and first_login(1)[1] != first_login(2)[1]
 
 
-def test_volumes_are_attached_so_that_no_write_is_cut_off() -> None:
+def test_an_attachment_is_never_taken_off_since_that_stops_its_instance() -> None:
     for purpose, device in (("data", "/dev/sdf"), ("wal", "/dev/sdg")):
         attachment = with_all().one(f"{NODE}-{purpose}-attachment")
         assert attachment.inputs == {
@@ -238,13 +244,15 @@ def test_volumes_are_attached_so_that_no_write_is_cut_off() -> None:
             "volumeId": volume_id(f"{NODE}-{purpose}"),
             "stopInstanceBeforeDetaching": True,
         }
-        assert attachment.delete_before_replace
+        assert attachment.delete_before_replace and attachment.retain_on_delete
 
 
 def test_an_existing_volume_is_attached_and_none_is_made() -> None:
     deployment = made(nodes={"etcd-1": {"ec2": {"data_volume_id": "vol-0123456789abcdef0"}}})
     assert not deployment.of("Volume")
     assert deployment.one("etcd-etcd-1-v1-data-attachment").inputs["volumeId"] == "vol-0123456789abcdef0"
+    grown = deployment.one("etcd-etcd-1-v1-first-login").inputs["volumes"]
+    assert grown == {"/var/lib/etcd": 0}, "nobody grows a volume that the settings name"
     assert "vol-0123456789abcdef0" in deployment.one("etcd-etcd-1-v1-pin").inputs["secrets"]["user_data"]
 
 
@@ -312,6 +320,11 @@ def test_the_look_knows_generations_members_and_final_keys() -> None:
     assert look.inputs["members"]["etcd-2"]["address"] == "10.0.0.12"
     assert (look.inputs["command_seconds"], look.inputs["shutdown_seconds"]) == (60, 90)
     assert look.is_secret("connections")
+    assert look.inputs["instances"] == {f"etcd-{each}": [] for each in range(1, 4)}
+    assert look.inputs["volumes"]["etcd-2"] == {"data": {"mount_point": "/var/lib/etcd", "volume_id": ""}}
+    assert look.inputs["vpc_cidr"] == ""
+    wal = with_all().one("etcd-ec2-preflight").inputs["volumes"]["etcd-2"]["wal"]
+    assert wal == {"mount_point": "/var/lib/etcd-wal", "volume_id": ""}
 
 
 def test_the_way_in_is_there_before_a_host_is_and_until_it_is_gone() -> None:

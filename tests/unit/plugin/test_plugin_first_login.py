@@ -311,3 +311,18 @@ def test_a_preview_knows_the_final_key_as_soon_as_it_is_made() -> None:
 
 def test_the_private_keys_are_secrets_in_the_state() -> None:
     assert {"connection", "final_private_key"} <= FirstLogin.secrets
+
+
+def test_volumes_are_mounted_where_they_were() -> None:
+    login = resource()
+    old = inputs(22)
+    assert asyncio.run(login.check("urn", {}, old)) == (old, [])
+    assert asyncio.run(login.check("urn", old, inputs(22, volumes={"/var/lib/etcd": 40})))[1] == []
+    _, [failure] = asyncio.run(login.check("urn", old, inputs(22, volumes={"/var/lib/etcd": 20, "/wal": 1})))
+    assert "its volumes are mounted at /var/lib/etcd and cannot move to /var/lib/etcd, /wal" in failure.reason
+
+
+@pytest.mark.parametrize(("size", "changed"), [(0, []), (20, []), (30, ["volumes"])])
+def test_only_growth_needs_the_host(size: int, changed: list[str]) -> None:
+    state = {**inputs(22), "host_key": public(FINAL)}
+    assert asyncio.run(resource().diff(state, {**state, "volumes": {"/var/lib/etcd": size}})) == changed

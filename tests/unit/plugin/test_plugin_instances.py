@@ -106,6 +106,8 @@ PIN: dict[str, Any] = {
     "generation": 1,
     "values": {"ami": "ami-1", "instance_type": "m6i.large"},
     "secrets": {"user_data": "secret 1"},
+    "in_use": ["i-1"],
+    "forever": False,
 }
 
 
@@ -147,6 +149,29 @@ def test_a_value_that_the_state_lacks_is_taken_and_one_that_is_no_longer_asked_f
     assert inputs["values"] == {"ami": "ami-1", "profile": "p"}
 
 
+def test_values_on_which_nothing_stands_follow_the_settings(hosts: Hosts) -> None:
+    old = {**PIN, "in_use": []}
+    assert pinned(hosts, old, in_use=[], **NEW)[0]["values"] == NEW["values"]
+    assert pinned(hosts, PIN, in_use=[], **NEW)[0]["values"] == NEW["values"], "a lost instance is made as wanted now"
+    assert pinned(hosts, old, in_use=["i-2"], **NEW)[0]["values"] == PIN["values"]
+    assert pinned(hosts, old, in_use=UNKNOWN, **NEW)[0]["values"] == PIN["values"]
+
+
+def test_values_that_hold_volumes_are_kept_when_the_instance_is_lost(hosts: Hosts) -> None:
+    old = {**PIN, "forever": True}
+    kept, _ = pinned(hosts, old, in_use=[], forever=True, **NEW)
+    assert (kept["values"], kept["in_use"]) == (PIN["values"], ["i-1"])
+    never, _ = pinned(hosts, {**old, "in_use": []}, in_use=[], forever=True, **NEW)
+    assert never["values"] == NEW["values"]
+
+
+def test_the_state_of_an_earlier_version_keeps_its_values_for_a_run_and_shows_no_change(hosts: Hosts) -> None:
+    old = {key: value for key, value in PIN.items() if key not in ("in_use", "forever")}
+    kept, _ = pinned(hosts, old, in_use=[], **NEW)
+    assert kept["values"] == PIN["values"]
+    assert asyncio.run(Pinned(hosts).diff(old, pinned(hosts, old)[0])) == []
+
+
 def test_what_is_pinned_in_secret_is_a_secret_in_the_state(hosts: Hosts) -> None:
     assert "secrets" in Pinned.secrets
     assert asyncio.run(Pinned(hosts).create("urn", PIN)) == ("a", PIN)
@@ -165,7 +190,16 @@ def inputs(names: str = "abc", **generations: list[int]) -> dict[str, Any]:
         "members": {name: member(name).inputs() for name in names},
         "command_seconds": 60,
         "shutdown_seconds": 90,
+        "instances": {name: [f"i-{name}"] for name in names},
+        "volumes": {name: {"data": {"mount_point": "/var/lib/etcd", "volume_id": ""}} for name in names},
+        "vpc_cidr": "",
     }
+
+
+def with_wal(given: dict[str, Any], mount_point: str = "/var/lib/etcd-wal") -> dict[str, Any]:
+    for volumes in given["volumes"].values():
+        volumes["wal"] = {"mount_point": mount_point, "volume_id": ""}
+    return given
 
 
 def checked(hosts: Hosts, new: dict[str, Any], old: dict[str, Any] | None = None) -> list[str]:
@@ -333,3 +367,75 @@ def test_a_change_of_the_way_to_the_hosts_touches_none(hosts: Hosts) -> None:
     new = {**inputs(), "command_seconds": 90}
     assert updated(hosts, new) == new
     assert (hosts.asked, hosts.runs) == ([], [])
+
+
+# volumes, and instances that never were
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (with_wal(inputs()), inputs(), "`ec2.wal_volume` cannot be taken out: its log lies there"),
+        (inputs(), with_wal(inputs()), "`ec2.wal_volume` cannot be added"),
+        (
+            with_wal(inputs()),
+            with_wal(inputs(), "/wal"),
+            "`paths.wal_dir` cannot become /wal: its volume is mounted at",
+        ),
+    ],
+)
+def test_no_volume_comes_goes_or_moves_under_an_instance(
+    hosts: Hosts, old: dict[str, Any], new: dict[str, Any], words: str
+) -> None:
+    reasons = checked(hosts, new, old)
+    assert [reason[0] for reason in reasons] == ["a", "b", "c"]
+    assert all(words in reason for reason in reasons)
+    raised = {**new, "generations": {**new["generations"], "b": [1, 2]}}
+    assert len(checked(hosts, raised, old)) == 3, "a new instance on the same volumes follows no other layout"
+    assert hosts.asked == []
+
+
+def test_another_data_volume_waits_for_a_generation(hosts: Hosts) -> None:
+    hosts.seen = {name: serving(name) for name in "abc"}
+    new = inputs()
+    new["volumes"]["b"]["data"]["volume_id"] = "vol-00000001"
+    [reason] = checked(hosts, new)
+    assert "its data volume cannot become vol-00000001 while its instance stays (now: a volume of its own)" in reason
+    assert "raise `nodes.b.ec2.generation` to 2 too" in reason
+    new["generations"]["b"] = [1, 2]
+    assert checked(hosts, new) == []
+    new["generations"]["b"] = [2, 1]
+    assert checked(hosts, new) == []
+
+
+def test_the_network_of_the_own_vpc_stays(hosts: Hosts) -> None:
+    old, new = {**inputs(), "vpc_cidr": "10.60.0.0/16"}, {**inputs(), "vpc_cidr": "10.61.0.0/16"}
+    [reason] = checked(hosts, new, old)
+    assert reason.startswith("ec2.vpc.cidr: it was 10.60.0.0/16 and cannot become 10.61.0.0/16")
+
+
+def test_nodes_that_never_had_an_instance_may_change_in_any_way(hosts: Hosts) -> None:
+    nobody: dict[str, Any] = {name: [] for name in "abc"}
+    old = {**inputs(), "instances": nobody}
+    new = {**with_wal(inputs(a=[1, 2], b=[1, 2], c=[2, 1])), "instances": nobody}
+    assert checked(hosts, new, old) == []
+    assert asyncio.run(InstancePreflight(hosts).update("urn", old, new)) == new
+    assert (hosts.asked, hosts.runs) == ([], [])
+
+
+def test_a_lost_instance_was_there_once(hosts: Hosts) -> None:
+    hosts.seen = {"a": serving("a"), "b": unreachable("b"), "c": serving("c")}
+    kept, failures = asyncio.run(
+        InstancePreflight(hosts).check("urn", inputs(), {**inputs(b=[1, 2]), "instances": {"a": ["i-a"], "b": []}})
+    )
+    assert (kept["instances"], failures) == ({"a": ["i-a"], "b": ["i-b"], "c": ["i-c"]}, [])
+    assert hosts.asked
+
+
+def test_the_first_run_after_an_earlier_version_replaces_nothing(hosts: Hosts) -> None:
+    old = {key: value for key, value in inputs().items() if key not in ("instances", "volumes", "vpc_cidr")}
+    assert checked(hosts, inputs(), old) == []
+    assert asyncio.run(InstancePreflight(hosts).diff(old, inputs())) == []
+    [reason] = checked(hosts, inputs(b=[1, 2]), old)
+    assert reason.startswith("b: its instance is not replaced in the first run of this version")
+    assert hosts.asked == []

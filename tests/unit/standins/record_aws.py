@@ -42,6 +42,7 @@ FUNCTIONS = (
     "ebs.get_volume",
     "ec2.get_ami",
     "ec2.get_instance_type",
+    "ec2.get_instances",
     "ec2.get_subnet",
     "ssm.get_parameter",
 )

@@ -324,3 +324,64 @@ def test_a_vpc_of_its_own(cloud: Aws) -> None:
     assert cloud.interface(subnet.id).plain["privateIp"] == "198.18.0.20"
     with pytest.raises(PluginError, match="DependencyViolation"):
         cloud.of("Vpc").delete(vpc.state)
+
+
+def test_detaching_a_volume_stops_its_instance_and_nothing_starts_it(cloud: Aws) -> None:
+    instance, volume = cloud.instance(cloud.interface()), cloud.volume()
+    attached = cloud.attach(volume, instance, stopInstanceBeforeDetaching=True)
+    cloud.of("VolumeAttachment").delete(attached.state)
+    assert cloud.account.calls_of("StopInstances") == [instance.id]
+    assert cloud.account.calls_of("StartInstances") == []
+    assert cloud.account.entries("instance")[instance.id]["state"] == "stopped"
+
+
+def test_instances_are_found_by_tags_states_and_interface(cloud: Aws) -> None:
+    card = cloud.interface()
+    first = cloud.instance(card, tags={"node": "a"})
+    cloud.instance(cloud.interface(), tags={"node": "b"})
+
+    def found(**arguments: Any) -> list[str]:
+        ids: list[str] = cloud.invoke("aws:ec2/getInstances:getInstances", **arguments)["ids"]
+        return ids
+
+    assert found(instanceTags={"node": "a"}) == [first.id]
+    assert found(instanceTags={"node": "c"}) == []
+    by_interface = [{"name": "network-interface.network-interface-id", "values": [card.id]}]
+    assert found(filters=by_interface, instanceStateNames=["pending", "running"]) == [first.id]
+    assert found(instanceStateNames=["stopped"]) == []
+
+
+def test_a_zone_may_have_no_capacity_for_a_type(cloud: Aws) -> None:
+    cloud.account.exhaust("m6i.large", ZONE)
+    card = cloud.interface()
+    with pytest.raises(PluginError, match=r"InsufficientInstanceCapacity.*m6i.large.*eu-central-1a"):
+        cloud.instance(card)
+    cloud.instance(card, instanceType="m6i.xlarge")
+    cloud.instance(cloud.interface("subnet-0000000b"))
+
+
+def test_a_refresh_finds_what_was_changed_outside(cloud: Aws) -> None:
+    card = cloud.interface()
+    given = instance_inputs(card) | {"userData": "old"}
+    made = cloud.instance(card, **given)
+    cloud.account.set(made.id, changed_outside={"userData": "new"})
+    request = provider_pb2.ReadRequest(
+        id=made.id,
+        urn=cloud.of("Instance").urn("r"),
+        properties=values.encode(made.state),
+        inputs=values.encode(given),
+    )
+    response = cloud.of("Instance")._call("Read", request)
+    assert values.decode(response.inputs)["userData"] == values.decode(response.properties)["userData"] == "new"
+
+
+def test_a_call_may_be_lost_after_it_was_made(tmp_path: Path) -> None:
+    with plugin(standin("aws"), {"region": "eu-central-1"}, ETCD_CLUSTER_LAB_AWS=str(tmp_path)) as running:
+        cloud = Aws(running, tmp_path)
+        card = cloud.interface()
+        cloud.account.lose(TOKENS["Instance"], "create", "etcd-1")
+        with pytest.raises(PluginError):
+            cloud.instance(card)
+    [lost] = cloud.account.entries("instance")
+    assert cloud.account.entries("network-interface")[card.id]["instance"] == lost
+    assert cloud.account.load()["faults"] == []

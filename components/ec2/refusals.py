@@ -1,0 +1,29 @@
+"""What the user is told beside the error where EC2 refuses an instance."""
+
+import pulumi
+import pulumi_aws as aws
+
+from components.ec2.cloud import NODE_TAG, Cloud
+from components.ec2.live import ALIVE
+from etcd.ec2.refusals import advice
+
+
+def hook(cloud: Cloud) -> pulumi.ErrorHook:
+    """Return what runs after a failed call for an instance: it tells what to do, and never tries again by itself."""
+
+    async def tell(args: pulumi.ErrorHookArgs) -> bool:
+        inputs = args.new_inputs or {}
+        if args.failed_operation != "create" or not args.errors:
+            return False
+        options = pulumi.InvokeOutputOptions(provider=cloud.provider)
+        interface = inputs["primaryNetworkInterface"]["networkInterfaceId"]
+        by_interface = aws.ec2.GetInstancesFilterArgs(name="network-interface.network-interface-id", values=[interface])
+        found = await aws.ec2.get_instances_output(
+            filters=[by_interface], instance_state_names=list(ALIVE), opts=options
+        ).ids.future()
+        problem = advice(inputs["tags"][NODE_TAG], cloud.ec2.region, args.errors[0], found or [])
+        if problem is not None:
+            pulumi.log.error(str(problem))
+        return False
+
+    return pulumi.ErrorHook(f"{cloud.name}-instance-refused", tell)
