@@ -29,6 +29,12 @@ def existing_network(cloud: Cloud) -> Network:
     """
     options = pulumi.InvokeOptions(provider=cloud.provider)
     found = {subnet: _subnet(subnet, options) for subnet in cloud.ec2.subnet_ids}
+    for subnet, each in found.items():
+        if each.ipv6_native:
+            raise pulumi.RunError(
+                f'ec2.subnet_ids: got "{subnet}", a subnet for IPv6 only; allowed: subnets with IPv4 addresses, since'
+                " members reach each other by those. Name another subnet."
+            )
     vpcs = {subnet: each.vpc_id for subnet, each in found.items()}
     if len(set(vpcs.values())) > 1:
         lines = ", ".join(f"{subnet} in {vpc}" for subnet, vpc in vpcs.items())

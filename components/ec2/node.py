@@ -183,6 +183,8 @@ class Ec2Node(pulumi.ComponentResource):
                 volume_size=_value(pin, "root_volume_size"),
                 encrypted=True,
                 delete_on_termination=True,
+                # Without the cluster's tag, which would have its snapshots taken too.
+                tags={**cloud.ec2.tags, "Name": f"{cloud.name}-{args.node}-root"},
             ),
             # It holds against everyone but this program, whose own removals `force_destroy` lets through.
             disable_api_termination=cloud.ec2.termination_protection,

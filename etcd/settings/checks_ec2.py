@@ -125,6 +125,8 @@ def _of_ways_in(settings: Settings, ec2: Ec2) -> Iterator[Problem]:
                 "Rules are written only for the security group that is made where none is given.",
                 "Remove it, or ec2.security_group_ids.", involves=(("ec2", "security_group_ids"),),
             )  # fmt: skip
+        for network in (each for each, times in Counter(given).items() if times > 1):
+            yield Problem(key, f"{network} twice", "each one once", do="Remove the second one.")
         for world in set(given).intersection(WORLD):
             if not ec2.open_to_the_world:
                 yield Problem(

@@ -75,9 +75,9 @@ InstanceType = Annotated[str, BeforeValidator(_instance_type)]
 Cidr = Annotated[str, BeforeValidator(_cidr)]
 VpcCidr = Annotated[str, BeforeValidator(_vpc_cidr)]
 Image = Annotated[str, BeforeValidator(_image)]
-Region = Annotated[str, matching(r"[a-z]{2}(?:-[a-z]+)+-[0-9]", "an AWS region, such as eu-central-1")]
+Region = Annotated[str, matching(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]", "an AWS region, such as eu-central-1")]
 Zone = Annotated[
-    str, matching(r"[a-z]{2}(?:-[a-z]+)+-[0-9][a-p]", "an availability zone of the region, such as eu-central-1a")
+    str, matching(r"[a-z]{2,4}(?:-[a-z]+)+-[0-9][a-p]", "an availability zone of the region, such as eu-central-1a")
 ]
 SubnetId = Annotated[str, _identity("subnet", "a subnet")]
 SecurityGroupId = Annotated[str, _identity("sg", "a security group")]

@@ -1,7 +1,7 @@
 """EC2 as the program tests know it: answers, ids and addresses that follow from names."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,8 @@ class Ec2:
     """A region with three subnets of one VPC."""
 
     vpcs: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(SUBNETS, "vpc-1"))
+    ipv6_only: Collection[str] = ()
+    """The subnets without IPv4."""
     images: Mapping[str, str] = field(default_factory=lambda: IMAGES)
     state: dict[str, dict[str, Any]] = field(default_factory=dict)
     """The inputs of resources of the own plugin, as its checks left them in the last run."""
@@ -76,7 +78,8 @@ class Ec2:
             case "aws:ec2/getSubnet:getSubnet":
                 if args["id"] not in self.vpcs:
                     raise KeyError(f"no subnet {args['id']}")
-                return {**args, "vpcId": self.vpcs[args["id"]], "availabilityZone": SUBNETS[args["id"]]}
+                found = {"vpcId": self.vpcs[args["id"]], "availabilityZone": SUBNETS[args["id"]]}
+                return {**args, **found, "ipv6Native": args["id"] in self.ipv6_only}
             case "aws:ec2/getInstances:getInstances":
                 return {**args, "ids": self.instances.get(args["instanceTags"]["etcd-cluster-node"], [])}
             case "aws:ssm/getParameter:getParameter":

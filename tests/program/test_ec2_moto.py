@@ -121,6 +121,11 @@ class Moto(Ec2):
         if token == "aws:ssm/getParameter:getParameter":
             value = self.aws("ssm").get_parameter(Name=args["name"])["Parameter"]["Value"]
             return {**args, "insecureValue": value, "value": value}
+        if token == "aws:ec2/getInstances:getInstances":
+            tags = [{"Name": f"tag:{key}", "Values": [value]} for key, value in args["instanceTags"].items()]
+            states = {"Name": "instance-state-name", "Values": args["instanceStateNames"]}
+            found = self.aws("ec2").describe_instances(Filters=[*tags, states])["Reservations"]
+            return {**args, "ids": [one["InstanceId"] for each in found for one in each["Instances"]]}
         raise AssertionError(f"nobody answers {token}")
 
     def outputs(self, args: MockResourceArgs) -> dict[str, Any]:

@@ -114,6 +114,14 @@ def test_a_vpc_of_its_own_has_a_subnet_in_each_zone_and_a_way_out() -> None:
     assert "aws:ec2/getSubnet:getSubnet" not in {token for token, _ in deployment.calls}
 
 
+def test_what_instances_lie_in_is_never_replaced_and_routes_of_others_stay() -> None:
+    deployment = made(ec2=OWN_VPC)
+    for name in ("network", "eu-central-1a", "eu-central-1c"):
+        assert deployment.one(f"etcd-ec2-vpc-{name}").ignore_changes == {"cidrBlock"}
+    assert deployment.one("etcd-ec2-vpc-routes").ignore_changes == {"routes"}
+    assert deployment.one("etcd-ec2-preflight").inputs["vpc_cidr"] == "10.60.0.0/16"
+
+
 def test_nodes_lie_in_the_zones_of_that_vpc() -> None:
     deployment = made(ec2=OWN_VPC)
     assert deployment.one("etcd-ec2-placement").inputs["places"] == ["eu-central-1a", "eu-central-1c"]
@@ -185,6 +193,12 @@ def test_subnets_of_different_vpcs_are_refused_before_anything_is_made() -> None
         " Leave only the subnets of one VPC."
     )
     assert cloud.made == [], "only the provider was there"
+
+
+def test_a_subnet_without_ipv4_is_refused() -> None:
+    cloud = Ec2(ipv6_only={"subnet-00000002"})
+    assert failure(cloud).startswith('ec2.subnet_ids: got "subnet-00000002", a subnet for IPv6 only; allowed: subnets')
+    assert cloud.made == []
 
 
 def test_a_subnet_that_is_not_there_is_named() -> None:

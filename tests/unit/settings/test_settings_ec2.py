@@ -41,6 +41,12 @@ def problems(ec2: dict[str, Any] | None = None, **settings: Any) -> list[str]:
     return []
 
 
+@pytest.mark.parametrize("region", ["eu-central-1", "us-gov-west-1", "ap-southeast-5", "eusc-de-east-1"])
+def test_every_partitions_regions_are_known(region: str) -> None:
+    vpc = {"subnet_ids": None, "vpc": {"zones": [f"{region}a"]}, "address": "public"}
+    assert problems({"region": region, **vpc}) == []
+
+
 def test_a_region_a_type_and_a_place_are_enough() -> None:
     settings = loaded()
     assert settings.ec2 is not None and settings.ec2.image == "debian-12"
@@ -107,6 +113,8 @@ def test_numbers_may_be_text_as_the_command_line_leaves_them() -> None:
         ({"subnet_ids": None}, {}, "ec2.subnet_ids: got neither subnet_ids nor vpc; allowed: one of"),
         ({"vpc": {"zones": ["eu-central-1a"]}, "address": "public"}, {}, "ec2.subnet_ids: got both subnet_ids and vpc"),
         ({"subnet_ids": [SUBNET, SUBNET]}, {}, "ec2.subnet_ids: got a subnet twice"),
+        ({"ssh_cidrs": ["10.0.0.0/8", "10.0.0.0/8"]}, {}, "ec2.ssh_cidrs: got 10.0.0.0/8 twice"),
+        ({"client_cidrs": ["::1/128", "::1/128"]}, {}, "ec2.client_cidrs: got ::1/128 twice"),
         ({"subnet_ids": ["vpc-1"]}, {}, 'ec2.subnet_ids[0]: got "vpc-1"; allowed: the id of a subnet: subnet-…'),
         ({**OWN_VPC, "address": None}, {}, 'ec2.address: got "private"; allowed: public, with ec2.vpc.'),
         ({**OWN_VPC, "vpc": {"zones": ["us-east-1a"]}}, {}, "ec2.vpc.zones: got \"us-east-1a\"; allowed: zones of eu-"),
