@@ -175,6 +175,7 @@ class Cluster(pulumi.ComponentResource):
             stack=self._stack,
             command_seconds=settings.deadlines.command,
             clock_seconds=settings.deadlines.clock_wait,
+            hosts=settings.hosts,
             opts=pulumi.ResourceOptions(parent=self),
         )
 

@@ -31,6 +31,7 @@ class Preflight(pulumi.CustomResource):
         command_seconds: int,
         clock_seconds: int,
         trial_start: bool,
+        hosts: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         properties = {
@@ -47,6 +48,7 @@ class Preflight(pulumi.CustomResource):
             "command_seconds": command_seconds,
             "clock_seconds": clock_seconds,
             "trial_start": trial_start,
+            "hosts": hosts,
             "owner": None,
         }
         super().__init__("etcd:index:Preflight", name, properties, opts)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from etcd import agent, doubt, pem, planning, preflight, rotation, trust_changes
 from etcd.changes import changes
+from etcd.ec2 import layout
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
@@ -17,7 +18,7 @@ from plugin.resource import Context, Failure, Properties, Resource
 from plugin.values import has_unknown
 
 _PENDING = "pending"
-_ONLY_REMEMBERED = frozenset({"cluster_id", "born", "certificates", "trial_start"})
+_ONLY_REMEMBERED = frozenset({"cluster_id", "born", "certificates", "hosts", "trial_start"})
 
 
 def _born(facts: Mapping[str, HostFacts]) -> set[str]:
@@ -37,9 +38,9 @@ class Preflight(Resource):
 
     Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
     `authorities` and `certificates` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums`
-    (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one).
-    The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there is one, `born`, the
-    nodes that have had a member, and to `connections` the host keys that were trusted at first use.
+    (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one),
+    `hosts` (the setting). The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there
+    is one, `born`, the nodes that have had a member, and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -63,6 +64,8 @@ class Preflight(Resource):
             # A program that did not note this yet had all of its nodes in the cluster, as far as it knew.
             "born": list(old["born"] if "born" in old else old.get("members", {})),
         }
+        if problem := layout.other_hosts(old.get("hosts", ""), new.get("hosts", "")):
+            return inputs, [Failure("hosts", str(problem))]
         if has_unknown(new):
             return inputs, ()
         inputs["connections"] = self._with_known_keys(old, new)

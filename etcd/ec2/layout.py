@@ -105,3 +105,14 @@ def other_vpc(before: str, wanted: str) -> list[Problem]:
             f"Set it to {before}; for another network, destroy the stack first, or make another one",
         )
     ]
+
+
+def other_hosts(before: str, wanted: str) -> Problem | None:
+    """Return why the setting `hosts` cannot change; empty for a state that does not tell, or a first run."""
+    if before != "ec2" or wanted == "ec2":
+        return None
+    return Problem(
+        "hosts",
+        f"it was ec2 and cannot become {wanted}: this stack made the hosts, and would terminate all instances at once",
+        "Set it to ec2; to leave EC2, make another cluster and restore a snapshot into it (docs/restore.md)",
+    )

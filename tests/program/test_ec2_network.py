@@ -117,8 +117,8 @@ def test_a_vpc_of_its_own_has_a_subnet_in_each_zone_and_a_way_out() -> None:
 def test_what_instances_lie_in_is_never_replaced_and_routes_of_others_stay() -> None:
     deployment = made(ec2=OWN_VPC)
     for name in ("network", "eu-central-1a", "eu-central-1c"):
-        assert deployment.one(f"etcd-ec2-vpc-{name}").ignore_changes == {"cidrBlock"}
-    assert deployment.one("etcd-ec2-vpc-routes").ignore_changes == {"routes"}
+        assert deployment.one(f"etcd-ec2-vpc-{name}").ignored == {"cidrBlock"}
+    assert deployment.one("etcd-ec2-vpc-routes").ignored == {"routes"}
     assert deployment.one("etcd-ec2-preflight").inputs["vpc_cidr"] == "10.60.0.0/16"
 
 

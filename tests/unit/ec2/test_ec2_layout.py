@@ -1,6 +1,6 @@
 """What cannot change under an instance that stays."""
 
-from etcd.ec2.layout import NodeVolume, exchanged, moved, other_vpc, remounted
+from etcd.ec2.layout import NodeVolume, exchanged, moved, other_hosts, other_vpc, remounted
 
 DATA = {"data": "/var/lib/etcd"}
 BOTH = {**DATA, "wal": "/var/lib/etcd-wal"}
@@ -34,3 +34,8 @@ def test_another_volume_wants_the_next_generation() -> None:
 def test_only_a_vpc_of_its_own_has_a_network_to_keep() -> None:
     assert other_vpc("", "10.0.0.0/16") == other_vpc("10.0.0.0/16", "") == []
     assert len(other_vpc("10.0.0.0/16", "10.1.0.0/16")) == 1
+
+
+def test_hosts_that_the_stack_made_stay_its_own() -> None:
+    assert "would terminate all instances at once" in str(other_hosts("ec2", "ssh"))
+    assert other_hosts("ec2", "ec2") is other_hosts("", "ec2") is other_hosts("ssh", "ec2") is None

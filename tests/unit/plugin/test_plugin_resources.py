@@ -513,6 +513,7 @@ PREFLIGHT: dict[str, Any] = {
     "stack": "org/project/dev",
     "command_seconds": 60,
     "clock_seconds": 60,
+    "hosts": "ssh",
 }
 
 
@@ -554,6 +555,17 @@ def test_a_pinned_key_wins_over_a_kept_one(hosts: Hosts) -> None:
 def test_with_an_unknown_address_a_preview_touches_no_host(hosts: Hosts) -> None:
     inputs, failures = check(hosts, {}, {**PREFLIGHT, "connections": {"a": {**CONNECTION, "host": UNKNOWN}}})
     assert failures == [] and inputs["owner"] and hosts.looks == 0
+
+
+def test_instances_are_not_left_for_other_hosts(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE}
+    old, _ = check(hosts, {}, {**PREFLIGHT, "hosts": "ec2"})
+    looks = hosts.looks
+    _, [failure] = check(hosts, old, PREFLIGHT)
+    assert failure.startswith("hosts: it was ec2 and cannot become ssh") and hosts.looks == looks
+    earlier = {key: value for key, value in old.items() if key != "hosts"}
+    assert check(hosts, earlier, {**PREFLIGHT, "hosts": "ec2"})[1] == []
+    assert "hosts" not in asyncio.run(Preflight(hosts).diff(earlier, old))
 
 
 def test_every_problem_of_every_host_is_a_failure_of_its_own(hosts: Hosts) -> None:
