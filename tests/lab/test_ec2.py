@@ -111,9 +111,12 @@ def make_cloud(site: Lab, make_stack: MakeStack) -> Iterator[MakeCloud]:
 
 
 def unchanged(said: str) -> bool:
-    """Return whether an `up` changed nothing."""
+    """Return whether an `up` changed nothing; print which resources it did change."""
     changes = said.partition("Resources:")[2]
-    return bool(changes) and not any(word in changes for word in ("created", "updated", "replaced", "deleted"))
+    same = bool(changes) and not any(word in changes for word in ("created", "updated", "replaced", "deleted"))
+    if not same:
+        print("\n".join(line for line in said.splitlines() if line.lstrip().startswith(("~", "+", "-"))))
+    return same
 
 
 def test_from_an_account_to_a_cluster_and_back(make_cloud: MakeCloud, tools: Path, measure: Measure) -> None:
