@@ -31,7 +31,7 @@ from etcd.planning.steps import (
     TrialStart,
     UpdatePeerUrl,
 )
-from etcd.planning.target import born_text
+from etcd.planning.target import born_text, quorum
 from etcd.planning.trust import unverified
 from etcd.planning.versions import minor, text
 from etcd.query import Query
@@ -203,11 +203,18 @@ def _started_existing(state: State, names: Iterable[str]) -> State:
 
 
 def _recovered(state: State, listed: Iterable[ListedMember]) -> State:
-    """Return the state in which voters that run serve: there is a quorum, or what kept them from serving is gone."""
+    """Return the state in which voters that run serve, if they are a quorum: what kept them from serving is gone."""
     voters = {entry.member_id for entry in listed if not entry.is_learner}
-    for name, seen in state.facts.items():
-        if seen.is_running and not seen.healthy and seen.wal and seen.wal.member_id in voters:
-            state = _serving(state, name, seen.running_revision or "")
+    running = [
+        name
+        for name, seen in state.facts.items()
+        if seen.is_running and seen.query is not Query.CANNOT_ASK and seen.wal and seen.wal.member_id in voters
+    ]
+    if len(running) < quorum(len(voters)):
+        return state
+    for name in running:
+        if not state.facts[name].healthy:
+            state = _serving(state, name, state.facts[name].running_revision or "")
     return state
 
 
