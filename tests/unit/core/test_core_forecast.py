@@ -77,7 +77,9 @@ def compare(world: World, wish: Wish) -> str:
 
 def is_whole(world: World, wish: Wish) -> bool:
     """Return whether a cluster that is down consists of voters, each with its data on the host that is wanted."""
-    hosts = {host.data: host for host in world.hosts if host.powered and host.reachable and not host.sick and not host.hidden}
+    hosts = {
+        host.data: host for host in world.hosts if host.powered and host.reachable and not host.sick and not host.hidden
+    }
     return wish.known <= wish.nodes.keys() and all(
         entry.id in hosts and not entry.learner and entry.started and hosts[entry.id].place == entry.place
         for entry in world.members
