@@ -157,6 +157,14 @@ def test_no_small_cluster_starts_anything_that_was_not_tried(capsys: pytest.Capt
     assert seen.ends["as wanted"] > 100 and seen.ends["a trial start failed"]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("size", "unusual"), [(1, 1), (2, 1), (4, 1), (5, 1)])
+def test_no_cluster_starts_anything_that_was_not_tried(
+    size: int, unusual: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report(walk_all(clusters(size, unusual), versions=("3.5.33", "3.7.3"), trial=True), capsys)
+
+
 # anything
 
 
