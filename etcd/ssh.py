@@ -9,8 +9,9 @@ from typing import Any
 
 import asyncssh
 
-from etcd import commands
+from etcd import commands, dial
 from etcd.address import Address
+from etcd.dial import Way
 from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.login import Say, log_in
 
@@ -106,6 +107,10 @@ class Session:
             words = result.stderr.strip() or result.stdout.strip() or f"exit status {result.status}"
             raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
         return result
+
+    async def reach(self, host: str, port: int, seconds: float) -> Way:
+        """Return what comes of a TCP connection from the host to another one."""
+        return await dial.way(self._connections[0].ssh, host, port, seconds)
 
     async def _done(self, command: str, stdin: bytes) -> asyncssh.SSHCompletedProcess:
         """Run a command on a connection that has room for it; a session that sshd refuses has run nothing."""

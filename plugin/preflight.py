@@ -5,11 +5,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import agent, doubt, pem, planning, preflight, rotation, trust_changes
+from etcd import agent, doubt, pem, planning, preflight, rotation, trust_changes, ways
 from etcd.changes import changes
 from etcd.ec2 import layout
 from etcd.elsewhere import alive_elsewhere
-from etcd.errors import ClusterError, Unreachable
+from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import Attempt, Target, TargetMember
@@ -164,6 +164,12 @@ class Preflight(Resource):
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
 
+        found = await self._ways(connections, members, facts)
+        if found and not inputs["born"]:
+            raise ClusterError(*found)
+        for problem in found:
+            await self._tell_once(urn, str(problem), warning=True)
+
         async def plan() -> None:
             target = self._target(
                 members,
@@ -207,6 +213,16 @@ class Preflight(Resource):
             trust.server_issuer in shown.client_bundle and trust.peer_issuer in shown.peer_bundle for trust in running
         )
         return owners.pop() if proven else None
+
+    async def _ways(
+        self, connections: Mapping[str, Any], members: Mapping[str, Member], facts: Mapping[str, HostFacts]
+    ) -> list[Problem]:
+        """Return which hosts do not reach each other's peer ports, where a member is yet to start."""
+        if ways.are_known(facts):
+            return []
+        names = [name for name in members if name in facts]
+        sessions = [await self.context.session(name, connections[name]) for name in names]
+        return await ways.problems(dict(zip(names, sessions, strict=True)), members, facts)
 
     async def _looks(
         self, connections: Mapping[str, Any], nodes: Mapping[str, Member], seconds: int

@@ -20,6 +20,7 @@ from plugin_calls import Engine
 
 from etcd import convergence, scripts
 from etcd.convergence import Outcome
+from etcd.dial import Way
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.layout import Layout
 from etcd.member import Member
@@ -56,6 +57,7 @@ class Hosts(Context):
     printed: str = ""
     runs: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)
     looks: int = 0
+    ways: dict[tuple[str, str], Way] = field(default_factory=dict)
 
     async def session(self, node: str, connection: Mapping[str, Any]) -> Any:
         """Return a session that notes what it runs."""
@@ -67,7 +69,10 @@ class Hosts(Context):
             self.runs.append((arguments, stdin))
             return Result(0, self.printed, "")
 
-        return SimpleNamespace(run=run, host_key=f"ssh-ed25519 key-of-{node}", node=node)
+        async def reach(host: str, _port: int, _seconds: float) -> Way:
+            return self.ways.get((node, host), Way.OPEN)
+
+        return SimpleNamespace(run=run, reach=reach, host_key=f"ssh-ed25519 key-of-{node}", node=node)
 
     async def look(self, node: str, connection: Mapping[str, Any], member: Member, seconds: int) -> HostFacts:
         """Return what the test says is on the host."""
@@ -654,6 +659,29 @@ def test_a_stale_agent_is_a_failure_before_any_host_is_asked(
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
     assert check(hosts, {}, PREFLIGHT)[1][0].startswith("SSH_AUTH_SOCK: it names")
     assert hosts.looks == 0
+
+
+TWO: dict[str, Any] = {
+    **PREFLIGHT,
+    "connections": {"a": CONNECTION, "b": {**CONNECTION, "host": "192.0.2.2"}},
+    "members": {"a": MEMBER.inputs(), "b": replace(MEMBER, name="b", address="192.0.2.2").inputs()},
+    "architectures": {"a": None, "b": None},
+}
+
+
+def test_hosts_that_do_not_reach_each_other_are_refused_before_the_first_start(hosts: Hosts) -> None:
+    hosts.seen = {"a": BARE, "b": BARE}
+    assert check(hosts, {}, TWO)[1] == []
+    hosts.ways = {("a", "192.0.2.2"): Way.SILENT}
+    (failure,) = check(hosts, {}, TWO)[1]
+    assert failure.startswith("a: it has no answer within 5 s from 192.0.2.2:2380, where b is to serve its peers.")
+
+
+def test_hosts_that_do_not_reach_a_new_one_are_warned_of_where_a_cluster_runs(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), born="cluster=c"), "b": BARE}
+    hosts.ways = {("a", "192.0.2.2"): Way.SILENT}
+    check(hosts, {"owner": "o"}, TWO)
+    assert any("from 192.0.2.2:2380, where b is to serve its peers" in line for line in hosts.told)
 
 
 def test_a_stamp_of_this_cluster_is_known_only_with_its_state(hosts: Hosts) -> None:
