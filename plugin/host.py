@@ -8,6 +8,8 @@ from etcd import scripts
 from etcd.errors import ClusterError, Unreachable
 from etcd.member import Member
 from etcd.observation import ARCHITECTURES, Stamp
+from etcd.planning import Refusal
+from etcd.planning.target import refuse
 from plugin.resource import Properties, Resource
 from plugin.run import machine
 from plugin.values import UNKNOWN
@@ -62,10 +64,10 @@ class Host(Resource):
         if any(machine(wanted["connection"]) == own for wanted in self.context.run.wanted(self.type)):
             return
         member = Member.from_inputs(state["member"])
-        if not self.context.destroying:
-            await self._refuse_voter(state, member)
         layout = member.layout
         try:
+            if not self.context.destroying:
+                await self._refuse_voter(state, member)
             session = await self.context.session(member.name, state["connection"])
             await session.run(
                 scripts.script("release"),
@@ -78,19 +80,18 @@ class Host(Resource):
                 "yes" if state["purge_data"] else "no",
                 seconds=state["seconds"],
             )
+        except Refusal:
+            raise
         except ClusterError as error:
             await self._left_behind(urn, state, member, error)
 
     async def _refuse_voter(self, state: Properties, member: Member) -> None:
         """Refuse to stop a member that serves: Rollout stops it in a destroy, and removes it where its node leaves."""
         self.context.forget_looks()
-        try:
-            seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
-        except ClusterError:
-            return
+        seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
         own = seen.stamp is not None and seen.stamp.host == state["host_id"]
         if own and seen.healthy and seen.status and any(e.member_id == seen.status.member_id for e in seen.members):
-            raise ClusterError.of(
+            raise refuse(
                 member.name,
                 f"it still serves as member {seen.status.member_id} of its cluster, so nothing was removed there",
                 "Run `pulumi up` without `--target`, which removes the member first; to remove the whole cluster, run "
