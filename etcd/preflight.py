@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from etcd import agent, drop_ins, foreign_hosts, host_places, render
+from etcd import agent, foreign_hosts, host_places, unit_files
 from etcd.changes import changes
 from etcd.errors import Problem
-from etcd.layout import UNIT_FILE
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.ssh import as_text
@@ -52,17 +51,17 @@ def host_problems(member: Member, seen: HostFacts, architecture: str | None, exp
             *foreign_hosts.things(seen),
             *host_places.of_directories(member, seen),
             *host_places.of_address(member, seen),
-            *([] if _runs_as_wanted(member, seen) else _unit(member, seen)),
             *_clock(seen, expected),
         )
-    ]
+    ] + ([] if _runs_as_wanted(member, seen) else unit_files.problems(member, seen))
 
 
 def host_warnings(member: Member, seen: HostFacts) -> list[Problem]:
     """Return what would be refused before a start of the member, while it runs as it should and nothing starts it."""
     if not _runs_as_wanted(member, seen):
         return []
-    return [Problem(member.name, f"{what}; its next start is refused", action) for what, action in _unit(member, seen)]
+    found = unit_files.problems(member, seen)
+    return [Problem(each.where, f"{each.what}; its next start is refused", each.action) for each in found]
 
 
 Finding = tuple[str, str]
@@ -70,34 +69,6 @@ Finding = tuple[str, str]
 
 def _runs_as_wanted(member: Member, seen: HostFacts) -> bool:
     return seen.stamp is not None and seen.is_running and not seen.is_switched and not changes(member, seen)
-
-
-def _unit(member: Member, seen: HostFacts) -> list[Finding]:
-    """Return what of the host's other files would make a start another than the settings say.
-
-    A drop-in that named a file of settings once made a member form a cluster of its own, without TLS.
-    """
-    found: list[Finding] = []
-    if drop_ins.mask(seen.unit):
-        found.append(
-            (
-                "etcd.service is masked, so it cannot start",
-                "Run `systemctl unmask etcd.service` there, or find out who masked it",
-            )
-        )
-    if drop_ins.is_overridden(fragment := seen.unit.get("FragmentPath", "")):
-        found.append((f"systemd reads {fragment} in place of {UNIT_FILE}", f"Remove {fragment} there"))
-    found += [
-        (
-            f"{text}, which would change how the member runs or what it reads",
-            (
-                "Remove these lines or the file there, then run `systemctl daemon-reload`; "
-                "etcd's options belong below `etcd` in the settings"
-            ),
-        )
-        for text in drop_ins.findings(seen.drop_ins, list(render.environment(member)))
-    ]
-    return found
 
 
 def _tools(seen: HostFacts, expected: Expectation) -> list[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
-from etcd.planning import bootstrap, membership, rolling, trial, unasked, versions
+from etcd.planning import bootstrap, membership, rolling, starts, trial, unasked, versions
 from etcd.planning.birth import plan_silent, refuse_copies, refuse_foreign_data
 from etcd.planning.bootstrap import is_unrecorded
 from etcd.planning.situation import Situation
@@ -110,9 +110,9 @@ def plan(
     if not now.serving:
         refuse_copies(facts, alive)
         leaving = {name: seen for name, seen in facts.items() if name not in target.members}
-        return trial.before(plan_silent(staying, leaving, wanted_down, target), now)
+        return trial.before(starts.checked(plan_silent(staying, leaving, wanted_down, target), now), now)
     if begun := bootstrap.go_on(now, wanted_down):
-        return trial.before(begun, now)
+        return trial.before(starts.checked(begun, now), now)
     return _plan_serving(now)
 
 
@@ -140,4 +140,5 @@ def _plan_serving(now: Situation) -> Plan:
                 raise
             break
     told = [*now.down.values(), *unasked.problems(now.wanted_facts)]
-    return trial.before(Plan(tuple(steps), tuple(str(problem) for problem in told)), now)
+    found = Plan(tuple(steps), tuple(str(problem) for problem in told))
+    return trial.before(starts.checked(found, now), now)

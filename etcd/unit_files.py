@@ -1,0 +1,36 @@
+"""What a host's other unit files do to a start of its member."""
+
+from etcd import drop_ins, render
+from etcd.errors import Problem
+from etcd.layout import UNIT_FILE
+from etcd.member import Member
+from etcd.observation import HostFacts
+
+
+def problems(member: Member, seen: HostFacts) -> list[Problem]:
+    """Return what would make a start another than the settings say.
+
+    A drop-in that named a file of settings once made a member form a cluster of its own, without TLS.
+    """
+    found: list[tuple[str, str]] = []
+    if drop_ins.mask(seen.unit):
+        found.append(
+            (
+                "etcd.service is masked, so it cannot start",
+                "Run `systemctl unmask etcd.service` there, or find out who masked it",
+            )
+        )
+    if drop_ins.is_overridden(fragment := seen.unit.get("FragmentPath", "")):
+        found.append((f"systemd reads {fragment} in place of {UNIT_FILE}", f"Remove {fragment} there"))
+    rendered = list(render.environment(member)) if seen.drop_ins else []
+    found += [
+        (
+            f"{text}, which would change how the member runs or what it reads",
+            (
+                "Remove these lines or the file there, then run `systemctl daemon-reload`; "
+                "etcd's options belong below `etcd` in the settings"
+            ),
+        )
+        for text in drop_ins.findings(seen.drop_ins, rendered)
+    ]
+    return [Problem(member.name, what, action) for what, action in found]
