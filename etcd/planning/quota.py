@@ -34,15 +34,16 @@ def is_changed(seen: HostFacts, wanted: str) -> bool:
 def refuse_small(now: Situation, stale: Iterable[str]) -> None:
     """Refuse restarts with a quota that is below the database, or that raised NOSPACE already."""
     full = {member for member, kind in now.alarms if kind == "NOSPACE"}
-    restarting = set(stale)
+    options = {name: wanted.member.options.get(OPTION, "0") for name, wanted in now.target.members.items()}
+    changing = {name for name in stale if is_changed(now.facts[name], options[name])}
     problems = []
     for name, seen in sorted(now.serving.items()):
         if name not in now.target.members or seen.status is None:
             continue
-        wanted = now.target.members[name].member.options.get(OPTION, "0")
-        changes = name in restarting and is_changed(seen, wanted)
-        size, quota = seen.status.db_size, int(wanted) or _DEFAULT_BYTES
-        if (changes or (restarting and seen.status.member_id in full)) and 0 < quota < needed(size):
+        size, quota = seen.status.db_size, int(options[name]) or _DEFAULT_BYTES
+        # A member that restarted with it already may be the one that it does not fit.
+        concerns = name in changing or (bool(changing) and seen.status.member_id in full)
+        if concerns and 0 < quota < needed(size):
             problems.append(
                 Problem(
                     name,
