@@ -10,6 +10,7 @@ from test_plugin_adoption import authority, certificate
 from test_plugin_resources import BARE, CONNECTION, ROLLOUT, Hosts, hosts, unreachable
 
 from etcd import pem, render
+from etcd.member import INPUT_KEYS
 from etcd.observation import HostFacts
 from plugin import foreseen
 from plugin.rollout import Rollout
@@ -149,6 +150,20 @@ def test_a_refusal_of_the_run_is_one_of_the_preview(hosts: Hosts) -> None:
     hosts.seen = {"a": seen("a"), "b": seen("b"), "c": unreachable("c")}
     (text,) = told(hosts, inputs(), inputs(revision="r2"))
     assert text.startswith("c: cannot connect to it, and a and b must restart for the changed settings")
+
+
+def test_a_run_that_will_be_refused_on_the_way_says_where(hosts: Hosts) -> None:
+    hosts.seen = {"a": replace(seen("a"), born=None), "b": seen("b"), "c": unreachable("c")}
+    (text,) = told(hosts, inputs(), inputs(revision="r2"))
+    first, ends = text.splitlines()[1:]
+    assert first == "  1. record that a serves"
+    assert ends.startswith(
+        "  Then it stops: c: cannot connect to it, and a and b must restart for the changed settings."
+    )
+
+
+def test_a_rollout_is_told_all_that_a_member_is() -> None:
+    assert set(INPUT_KEYS) == set(core_samples.member().inputs())
 
 
 def test_a_single_member_is_told_to_be_out_for_a_moment(hosts: Hosts) -> None:
