@@ -5,7 +5,7 @@ from enum import Enum
 
 import asyncssh
 
-_NAMES = ("name or service not known", "name resolution", "unknown host", "no address associated", "nodename nor")
+_NO_NAME = ("name or service not known", "name resolution", "unknown host", "no address associated", "nodename nor")
 _CUT = ("no route to host", "unreachable", "timed out", "prohibited", "permission denied")
 
 
@@ -17,6 +17,11 @@ class Way(Enum):
     CUT = "cut"
     UNKNOWN_NAME = "unknown name"
     NOT_ASKED = "not asked"  # sshd opens no connections for others, or the connection to it broke
+
+
+def is_unknown_name(words: str) -> bool:
+    """Tell whether an error, in the words of a resolver, says that a name is not known."""
+    return any(each in words.lower() for each in _NO_NAME)
 
 
 async def way(connection: asyncssh.SSHClientConnection, host: str, port: int, seconds: float) -> Way:
@@ -39,6 +44,6 @@ def _refused(error: asyncssh.ChannelOpenError) -> Way:
     if error.code != asyncssh.OPEN_CONNECT_FAILED:
         return Way.NOT_ASKED
     words = error.reason.lower()
-    if any(each in words for each in _NAMES):
+    if is_unknown_name(words):
         return Way.UNKNOWN_NAME
     return Way.CUT if any(each in words for each in _CUT) else Way.OPEN

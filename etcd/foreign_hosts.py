@@ -2,6 +2,7 @@
 
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.settings.options_values import URL_LISTENERS
 from etcd.ssh import as_text
 
 Finding = tuple[str, str]
@@ -64,7 +65,7 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
     return []
 
 
-def things(seen: HostFacts) -> list[Finding]:
+def things(member: Member, seen: HostFacts) -> list[Finding]:
     """Return what others run or have installed where this program would."""
     fragment = seen.unit.get("FragmentPath") if seen.stamp is None else None
     if fragment and seen.is_running:
@@ -85,7 +86,7 @@ def things(seen: HostFacts) -> list[Finding]:
     findings = [
         (
             f"port {port} is taken by {process}",
-            "Stop that process, or choose another `client_port` or `peer_port`",
+            f"Stop that process, or choose another {_setting(member, port)}",
         )
         for port, process in seen.listening
     ]
@@ -109,3 +110,10 @@ def things(seen: HostFacts) -> list[Finding]:
             )
         )
     return findings
+
+
+def _setting(member: Member, port: int) -> str:
+    """Return which setting puts the member on a port."""
+    if port in member.further_ports:
+        return "port in " + " or ".join(f"`etcd.{option}`" for option in sorted(URL_LISTENERS & member.options.keys()))
+    return "`peer_port`" if port == member.peer_port else "`client_port`"

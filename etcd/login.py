@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncssh
 
-from etcd import agent
+from etcd import agent, dial
 from etcd.address import Address
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 
@@ -265,6 +265,14 @@ def _words(error: Exception) -> str:
 
 
 def _refused(node: str, where: str, words: str) -> Problem:
+    if dial.is_unknown_name(words):
+        return Problem(
+            node,
+            f"cannot connect to {where}: {words}",
+            f"If only the hosts know it, set `nodes.{node}.ssh.host` to an address that this machine reaches; "
+            f"otherwise "
+            "correct the name, or `ssh.bastion.host` if it is the bastion's",
+        )
     return Problem(
         node,
         f"cannot connect to {where}: {words}",

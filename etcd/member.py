@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from etcd.layout import Layout
+from etcd.settings.options_values import URL_LISTENERS, urls
 
 INPUT_KEYS = (
     "name",
@@ -97,6 +98,12 @@ class Member:
     def client_url(self) -> str:
         """The URL that clients use."""
         return f"https://{url_host(self.address)}:{self.client_port}"
+
+    @property
+    def further_ports(self) -> tuple[int, ...]:
+        """The ports that etcd's options add, those of metrics and of HTTP alone."""
+        added = (urls(self.options.get(option, "")) for option in sorted(URL_LISTENERS))
+        return tuple(dict.fromkeys(each.port for listeners in added for each in listeners))
 
     @property
     def local_url(self) -> str:

@@ -185,7 +185,7 @@ async def observe(
         layout.install_dir,
         layout.bin_dir,
         str(member.client_port),
-        str(member.peer_port),
+        " ".join(str(port) for port in (member.peer_port, *member.further_ports)),
         member.version,
         depth,
         *staged,

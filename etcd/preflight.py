@@ -48,7 +48,7 @@ def host_problems(member: Member, seen: HostFacts, architecture: str | None, exp
         for what, action in (
             *_tools(seen, expected),
             *_architecture(member, seen, architecture, expected),
-            *foreign_hosts.things(seen),
+            *foreign_hosts.things(member, seen),
             *host_places.of_directories(member, seen),
             *host_places.of_address(member, seen),
             *_clock(seen, expected),

@@ -84,7 +84,8 @@ class Context:
         """
         address = Address.from_inputs(connection)
         # What is looked for depends on these: a look made with the former settings tells nothing of a wanted port.
-        key = (node, address, member.layout, member.client_port, member.peer_port, member.version)
+        ports = (member.client_port, member.peer_port, *member.further_ports)
+        key = (node, address, member.layout, ports, member.version)
         now = asyncio.get_running_loop().time()
         taken, task = self._looks.get(key, (0.0, None))
         if task is None or now - taken > _LOOK_SECONDS:

@@ -1,9 +1,10 @@
-# observe.sh CONFIG DATA WAL INSTALL BIN CLIENT_PORT PEER_PORT VERSION DEPTH REVISION CERTIFICATES
+# observe.sh CONFIG DATA WAL INSTALL BIN CLIENT_PORT PORTS VERSION DEPTH REVISION CERTIFICATES
+# PORTS are the other ports that the member is to listen on, separated by spaces, the peers' first.
 # Prints what is on the host, one `key=value` a line; files come in base64. Changes nothing.
 # DEPTH: facts (no etcdctl), member (asks the running member too), deep (also compares what is installed and staged).
 # The arguments say what is wanted. The member is looked for and asked where it is now: a running one where its process
 # says, a stopped one where the unit that is installed would start it.
-config=$1 wanted=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 peer_port=$7 version=$8 depth=$9
+config=$1 wanted=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 ports=$7 version=$8 depth=$9
 shift 9
 staged_revision=$1 staged_certificates=$2
 wanted_data=$data wanted_wal=${wal%/wal}
@@ -114,7 +115,7 @@ if [ "$pid" -gt 0 ] && [ -r "/proc/$pid/environ" ]; then
 	say executable "$executable"
 	listens=$(in_environ ETCD_LISTEN_CLIENT_URLS || :),$(in_environ ETCD_LISTEN_PEER_URLS || :),
 fi
-for port in "$client_port" "$peer_port"; do
+for port in "$client_port" $ports; do
 	case $listens in *":$port,"*) continue ;; esac
 	inode=$(awk -v port=":$(printf '%04X' "$port")" \
 		'$4 == "0A" && substr($2, length($2) - 4) == port { print $10; exit }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)

@@ -7,7 +7,6 @@ at its start, and of what it does in silence otherwise.
 import ipaddress
 import json
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from etcd.settings import directories
@@ -229,10 +228,3 @@ def _rotation(value: str) -> Refused | None:
         if type(inner) is not ROTATION[name] or (isinstance(inner, int) and inner < 0):
             return Refused(allowed, f"{name} is a {'number' if ROTATION[name] is int else 'boolean'}.")
     return None
-
-
-def host_files(options: Mapping[str, str]) -> list[str]:
-    """Return the files on the host that the options name and that etcd reads at its start."""
-    named = [options[name] for name in ("client-crl-file", "peer-crl-file") if name in options]
-    pairs = [pair.partition("=") for pair in options.get("auth-token", "").split(",")]
-    return named + [value for name, _, value in pairs if name in ("pub-key", "priv-key") and value]

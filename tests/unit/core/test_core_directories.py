@@ -1,5 +1,6 @@
 """The directories and addresses of a host: what would keep etcd from starting is found before it is touched."""
 
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -170,3 +171,12 @@ def test_a_look_tells_links_and_closed_ways(place: Path) -> None:
         assert seen.closed == ()
         (found,) = look(host, place, closed / "in" / "data").closed
         assert found == Closed(str(closed), Access("root", "root", "700"), f"{closed}/in")
+
+
+def test_a_look_finds_who_has_the_port_of_another_listener(place: Path) -> None:
+    with host_namespace(place) as host, socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        none = str(place / "none")
+        arguments = [none, none, f"{none}/member/wal", none, none, "1", f"2 {port}", "3.6.16", "facts", "", ""]
+        seen = parse(host.out(scripts.script("observe"), *arguments), 0, 0)
+        assert [taken for taken, _ in seen.listening] == [port]

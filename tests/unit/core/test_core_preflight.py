@@ -102,12 +102,17 @@ def test_a_renamed_node_is_refused() -> None:
     ]
 
 
-def test_a_taken_port_is_named_with_its_process() -> None:
-    seen = empty(listening=((2379, "nginx (pid 7)"), (2380, "a process (pid 0)")))
-    action = "Stop that process, or choose another `client_port` or `peer_port`."
-    assert problems(seen) == [
-        f"a: port 2379 is taken by nginx (pid 7). {action}",
-        f"a: port 2380 is taken by a process (pid 0). {action}",
+def test_a_taken_port_is_named_with_its_process_and_its_setting() -> None:
+    seen = empty(listening=((2379, "nginx (pid 7)"), (2380, "a process (pid 0)"), (2381, "node_exporter (pid 9)")))
+    wanted = member(options={"listen-metrics-urls": "http://127.0.0.1:2381"})
+    expected = Expectation(None, checksums=SUMS, source="download", clock_seconds=60)
+    assert [str(each) for each in preflight.host_problems(wanted, seen, None, expected)] == [
+        "a: port 2379 is taken by nginx (pid 7). Stop that process, or choose another `client_port`.",
+        "a: port 2380 is taken by a process (pid 0). Stop that process, or choose another `peer_port`.",
+        (
+            "a: port 2381 is taken by node_exporter (pid 9). Stop that process, or choose another port in "
+            "`etcd.listen-metrics-urls`."
+        ),
     ]
 
 

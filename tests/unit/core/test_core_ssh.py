@@ -127,6 +127,7 @@ async def test_a_host_that_accepts_and_stays_silent_is_unreachable_in_time() -> 
 async def test_a_name_that_means_nothing_is_unreachable() -> None:
     error = await refused(connect("a", Address("nowhere.invalid", 22, "root", None, None, False, None, False, 5)))
     assert isinstance(error, Unreachable) and "cannot connect to root@nowhere.invalid:22" in str(error)
+    assert "If only the hosts know it, set `nodes.a.ssh.host` to an address that this machine reaches" in str(error)
 
 
 @asynchronous

@@ -10,7 +10,6 @@ from etcd.settings import options_risks
 from etcd.settings.options_known import OPTIONS, newest
 from etcd.settings.options_owned import REFUSED
 from etcd.settings.options_tls import nearest
-from etcd.settings.options_values import host_files
 
 # Which of several problems is to be told is not the question here; a file that is not there only the host can see.
 UNSEEN = [{"auth-token": "jwt,sign-method=HS256,priv-key=/nonexistent"}]
@@ -172,14 +171,6 @@ def test_profiles_for_every_client_are_warned_of(option: dict[str, Any]) -> None
 def test_pings_that_etcd_hangs_up_on_are_warned_of() -> None:
     (found,) = warnings(etcd={"grpc-keepalive-min-time": "1m"})
     assert "kube-apiserver pings every 30 s" in found
-
-
-def test_the_files_that_etcd_reads_on_the_host_are_named() -> None:
-    options = {
-        "client-crl-file": "/home/a/crl",
-        "auth-token": "jwt,pub-key=/root/a.pub,priv-key=/root/a.key,sign-method=RS256",
-    }
-    assert host_files(options) == ["/home/a/crl", "/root/a.pub", "/root/a.key"]
 
 
 def test_one_misspelled_option_is_one_problem() -> None:
