@@ -570,7 +570,13 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
         raise Harm(f"{step}: {sick} do not serve and restart first")
     if before.hidden in ("unasked", "refuses") and before.served in ("", before.runs):
         raise Harm(f"{step}: it cannot be asked on a revision that served")
+    listed_at = next(each.place for each in world.members if each.id == before.data)
+    if world.has_quorum and (listed_at != place) != bool(step.moves):
+        raise Harm(f"{step}: it is listed at {listed_at}")
     worlds = [_handed_over(world, place)] if step.leads else []
+    if step.moves:
+        _needs_quorum(world, step)
+        worlds.append(_listed_at(worlds[-1] if worlds else world, step.moves, place))
     serves = not before.sick and not before.hidden and world.has_quorum
     back = before.runs if serves else before.served or before.runs
     world = (worlds[-1] if worlds else world).with_host(place, served=before.runs if serves else before.served)
@@ -580,6 +586,9 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     worlds.append(world.settled())
     world = worlds[-1]
     if wish.refused:
+        if step.moves:
+            world = _listed_at(world, step.moves, listed_at)
+            worlds.append(world)
         worlds.append(world.with_host(place, active=back, runs=back, sick=False))
         return Done(worlds, "etcd refuses the revision")
     if before.runs != WANTED:
@@ -617,7 +626,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
         if alive and world.live_voters() - 1 < quorum(len(rest)):
             raise Harm(f"{step}: etcd refuses, unhealthy cluster")
         others = [each for each in world.members if not each.learner and each.id != entry.id and world.runner(each.id)]
-        due = [each for each in others if each.place not in wish.places.values()]
+        due = [each for each in others if not _is_wanted(world, each, wish)]
         if world.answers(entry.id) and world.leader == entry.id and due and world.alarm != (entry.id, "CORRUPT"):
             raise Harm(f"{step}: the leader leaves before {due}")
     worlds = []
@@ -631,6 +640,12 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
     return Done(worlds)
 
 
+def _is_wanted(world: World, entry: Entry, wish: Wish) -> bool:
+    """Return whether an entry is a wanted node's, also where that is listed with the peer URL that it had before."""
+    wanted = wish.places.values()
+    return entry.place in wanted or any(world.host(place).data == entry.id for place in wanted)
+
+
 def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: bool, wish: Wish) -> None:
     """Refuse the removal of members that nobody asked for."""
     wanted = wish.places.values()
@@ -640,7 +655,8 @@ def _asked_for(world: World, step: planning.RemoveMember, entry: Entry, alive: b
     if alive and not given_up and (entry.place in wanted or entry.name in wish.places):
         raise Harm(f"{step}: a healthy member of a node that is wanted")
     corrupt = world.alarm == (entry.id, "CORRUPT")
-    if alive and not corrupt and any(world.entry_at(place) is None for place in wanted):
+    missing = any(world.entry_at(place) is None and world.host(place).data not in world.listed for place in wanted)
+    if alive and not corrupt and missing:
         raise Harm(f"{step}: before the members that are missing were added")
     if alive and other_versions(world, wish):
         raise Harm(f"{step}: while the version changes")
@@ -672,14 +688,15 @@ def _update_url(world: World, step: planning.UpdatePeerUrl, wish: Wish) -> Done:
         raise Harm(f"{step}: its data is not there")
     if any(host.data == step.member_id and host.runs and host.place != place for host in world.hosts):
         raise Harm(f"{step}: the member runs elsewhere")
-    return Done(
-        [
-            world._replace(
-                members=tuple(
-                    each._replace(place=place) if each.id == step.member_id else each for each in world.members
-                )
-            )
-        ]
+    if world.host(place).runs not in ("", WANTED):
+        raise Harm(f"{step}: it listens where it was until it restarts")
+    return Done([_listed_at(world, step.member_id, place)])
+
+
+def _listed_at(world: World, member_id: str, place: str) -> World:
+    """Return the world once the cluster was told a member's peer URL."""
+    return world._replace(
+        members=tuple(each._replace(place=place) if each.id == member_id else each for each in world.members)
     )
 
 

@@ -70,6 +70,14 @@ def test_every_change_of_version_ends_as_wanted_or_in_a_refusal(old: str, capsys
     assert seen.ends["as wanted"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_every_change_of_peer_urls_goes_one_member_at_a_time(size: int, capsys: pytest.CaptureFixture[str]) -> None:
+    mixes = (mix for mix in clusters(size, size, "HSDyYh", "") if set(mix) & set("yYh"))
+    seen = walk_all(mixes, alarms=False)
+    report(seen, capsys)
+    assert seen.ends["as wanted"]
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_every_cluster_of_up_to_four_ends_as_wanted_or_in_a_refusal(
@@ -251,6 +259,8 @@ MUTANTS: dict[str, Mutant] = {
     "a restart that the quorum may rest on": (rolling, "    if safe and (first", "    if (first", ("HjK", "HHjKK")),
     "a removal that the quorum may rest on": (membership, "        if not entry.is_learner:\n", "        if False:\n", ("HHjD", "HjD", "Hjj", "HHjjD")),
     "a way back that the quorum may rest on": (birth, "and _may_spare(facts, running, voters)", "", ("PPD",)),
+    "a peer URL changes before its member restarts": (membership, "if moved and moved.has_wal and not restarts:", "if moved and moved.has_wal:", ("Hyy",)),
+    "a peer URL stays where its member restarts": (rolling, "moved.member_id if moved else \"\"", "\"\"", ("Hyy",)),
     "what serves is not remembered": (membership, "    if remembered:", "    if False:", ("SSS",)),
 }  # fmt: skip
 

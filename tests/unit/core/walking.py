@@ -351,6 +351,11 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(hidden="refuses", served="r0")
             case "j":
                 host = host._replace(runs="r0", active="r0", hidden="mute")
+            case "y" | "Y" | "h":
+                # Listed with the peer URL that it had before: it runs so, it runs as wanted, it is stopped.
+                runs = {"y": "r0", "Y": WANTED, "h": ""}[kind]
+                host = host._replace(runs=runs, active=runs or "r0")
+                entry = entry._replace(place=f"9{place}")
             case "Z":
                 host = Host(place, f"z{place}", WANTED, foreign=True)
             case "M" | "R" | "r" | "s" | "c":
@@ -437,7 +442,7 @@ def walk_all(
                 worlds.append(world._replace(alarm=("e0", "CORRUPT")))
             for want, leaving in wishes(kinds, places):
                 for old in versions if "V" in kinds else versions[:1]:
-                    refusals = (False, True) if set(kinds) & set("StT") else (False,)
+                    refusals = (False, True) if set(kinds) & set("StTy") else (False,)
                     for refused in refusals:
                         key = (tuple(want.items()), tuple(leaving.items()), confirmed, len(kinds), old, refused)
                         if key not in tasks:
