@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 _ALL = 7
 _PASS = 1
+# What etcd's data never belongs to: root, and an account that is gone (stat's word for it).
+_NOBODYS = ("root", "UNKNOWN")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def findings(
         return []
     accounts = {user, former} - {None}
     others = sorted({directory.access.owner, *directory.within} - accounts)
+    if not is_new:  # a change of the account may have been interrupted, and goes on by itself
+        others = [account for account in others if account in _NOBODYS]
     if others and not directory.within:
         return [
             (

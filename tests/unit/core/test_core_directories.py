@@ -75,8 +75,11 @@ def test_a_member_that_runs_on_its_directory_shows_that_it_can() -> None:
 
 def test_data_of_the_former_account_is_no_fault_of_the_host() -> None:
     unit = "[Service]\nUser=old\n"
-    seen = stopped("a", data_dir=data(Access("old", "old", "700"), within=("old",)), active_unit=unit)
-    assert problems(seen) == []
+    former = data(Access("old", "old", "700"), within=("old",))
+    assert problems(stopped("a", data_dir=former, active_unit=unit)) == []
+    assert problems(stopped("a", data_dir=former)) == [], "the change of the account was interrupted"
+    (found,) = problems(empty(data_dir=former))
+    assert "belongs to old" in found
 
 
 def test_a_linked_data_directory_is_refused_on_a_new_host_only() -> None:
