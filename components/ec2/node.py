@@ -141,7 +141,8 @@ class Ec2Node(pulumi.ComponentResource):
             secrets={"user_data": self._user_data(first_key, volume_ids)},
             in_use=args.instances,
             forever=False,
-            opts=pulumi.ResourceOptions(parent=self),
+            # A generation that is refused is not taken here either: it could never be lowered again.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.preflight]),
         )
 
     def _user_data(self, first_key: tls.PrivateKey, volume_ids: Mapping[str, pulumi.Input[str]]) -> pulumi.Output[str]:

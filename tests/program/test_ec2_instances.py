@@ -296,6 +296,8 @@ def test_an_instance_waits_for_the_look_at_the_members() -> None:
     look = deployment.one("etcd-ec2-preflight")
     for node in range(1, 4):
         assert look.urn in deployment.one(f"etcd-etcd-{node}-v1-instance").dependencies
+        # A pin that took a generation which is refused could not give it back.
+        assert look.urn in deployment.one(f"etcd-etcd-{node}-v1-pin").dependencies
 
 
 def test_the_look_at_the_members_waits_for_addresses_and_keys_only() -> None:
