@@ -46,7 +46,7 @@ class InstancePreflight(Resource):
                     await self.warn(urn, warning)
         except ClusterError as error:
             problems = error.problems
-        return new, [Failure("generations", str(problem)) for problem in problems]
+        return new, [Failure("", str(problem)) for problem in problems]
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
         """Leave out what is only remembered: the engine keeps it as an input, and no update is shown for it."""

@@ -1,5 +1,7 @@
 """What the user is told beside the error where EC2 refuses an instance."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_aws as aws
 
@@ -15,15 +17,23 @@ def hook(cloud: Cloud) -> pulumi.ErrorHook:
         inputs = args.new_inputs or {}
         if args.failed_operation != "create" or not args.errors:
             return False
-        options = pulumi.InvokeOutputOptions(provider=cloud.provider)
-        interface = inputs["primaryNetworkInterface"]["networkInterfaceId"]
-        by_interface = aws.ec2.GetInstancesFilterArgs(name="network-interface.network-interface-id", values=[interface])
-        found = await aws.ec2.get_instances_output(
-            filters=[by_interface], instance_state_names=list(ALIVE), opts=options
-        ).ids.future()
-        problem = advice(inputs["tags"][NODE_TAG], cloud.ec2.region, args.errors[0], found or [])
+        found = await _holding(cloud, inputs["primaryNetworkInterface"]["networkInterfaceId"])
+        problem = advice(inputs["tags"][NODE_TAG], cloud.ec2.region, args.errors[0], found)
         if problem is not None:
             pulumi.log.error(str(problem))
         return False
 
     return pulumi.ErrorHook(f"{cloud.name}-instance-refused", tell)
+
+
+async def _holding(cloud: Cloud, interface: str) -> Sequence[str]:
+    """Return the ids of the instances on a network interface; none where EC2 cannot be asked: its error stands."""
+    by_interface = aws.ec2.GetInstancesFilterArgs(name="network-interface.network-interface-id", values=[interface])
+    options = pulumi.InvokeOutputOptions(provider=cloud.provider)
+    try:
+        found = aws.ec2.get_instances_output(
+            filters=[by_interface], instance_state_names=list(ALIVE), opts=options
+        ).ids.future()
+        return await found or []
+    except Exception:  # noqa: BLE001 (the SDK raises nothing more specific)
+        return []
