@@ -26,24 +26,23 @@ def test_a_roll_stops_where_a_member_cannot_follow(
     stack.up()
     client, pids, leader = Client(stack, tools), stack.pids(), stack.output("leader")["name"]
     before = _listed(client)
-    first = sorted(set(stack.hosts) - {leader})[0]
+    followers = set(stack.hosts) - {leader}
 
-    # A peer port that a process holds on the first member: only that one is told to the cluster, and taken back.
-    held = stack.hosts[first]
-    listen = "import socket,time; s=socket.create_server(('', 9100)); time.sleep(600)"
-    held.run(f'systemd-run --unit squatter --collect python3 -c "{listen}"')
+    # A port below 1024 needs a capability that the unit does not give: nobody sees that before the first start with it.
     with Writer(client) as writer:
-        stack.config["peer_port"] = 9100
+        stack.config["peer_port"] = 883
         said = stack.refused()
-    measure("a peer port that is taken", writer)
+    measure("a peer port that cannot be bound", writer)
     writer.served_all(client)
     assert writer.failed == []
-    if "taken by" not in said:
-        assert f"{first}: it runs on its former settings again" in said
-        assert {node for node, pid in stack.pids().items() if pid != pids[node]} == {first}
+    restarted = {node for node, pid in stack.pids().items() if pid != pids[node]}
+    assert len(restarted) == 1 and restarted <= followers
+    (first,) = restarted
+    assert f"{first}: it runs on its former settings again. Correct the settings" in said
+    assert "bind: permission denied" in said
     assert _listed(client) == before
     _all_serve(client)
-    held.run("systemctl stop squatter")
+    stack.config["peer_port"] = 9100
     with Writer(client) as writer:
         stack.up()
     measure("a changed peer port", writer)
