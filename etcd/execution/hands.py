@@ -18,6 +18,7 @@ from etcd.observation import HostFacts, observe
 from etcd.planning import Target, unasked
 from etcd.planning.trust import unverified
 from etcd.planning.versions import Minor, minor
+from etcd.query import Query
 from etcd.ssh import Session
 
 # The guard in front of each script waits up to 120 s for another run's step to end.
@@ -26,6 +27,8 @@ _ENDED = 3
 POLL_SECONDS = 0.2
 # Members that fail for the same cause do so at nearly the same time.
 _MOMENT_SECONDS = 2.0
+# No wait brings a client in that the member refuses.
+_REFUSED_SECONDS = 5.0
 CRASH_VARIABLE = "ETCD_CLUSTER_CRASH_AT"
 
 T = TypeVar("T")
@@ -325,19 +328,23 @@ class Hands:
     async def await_serving(self, name: str, seconds: int | None = None) -> None:
         """Wait until a member gives a linearizable answer and has applied what the leader had before this step.
 
-        It may take as long as a start, unless `seconds` are given.
+        It may take as long as a start, unless `seconds` are given; one that refuses our client for some seconds refuses
+        other clients too, and is not waited for any longer.
         """
         limit = min(self.deadlines.member_start, seconds or self.deadlines.member_start)
         goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
-        deadline = asyncio.get_running_loop().time() + limit
+        loop = asyncio.get_running_loop()
+        began, refused_from = loop.time(), 0.0
+        deadline = began + limit
         while True:
             seen = await self.look(name)
             if seen.serves and seen.status and seen.status.raft_applied_index >= goal:
                 return
-            if asyncio.get_running_loop().time() > deadline:
+            refused_from = (refused_from or loop.time()) if seen.query is Query.CANNOT_ASK else 0.0
+            if loop.time() > deadline or (refused_from and loop.time() - refused_from >= _REFUSED_SECONDS):
                 raise ClusterError.of(
                     name,
-                    f"it started, but did not serve and catch up within {limit} s: {unasked.why(seen)}",
+                    f"it started, but did not serve and catch up in {loop.time() - began:.0f} s: {unasked.why(seen)}",
                     f"Look at `journalctl -u etcd` on {name}",
                 )
             await asyncio.sleep(POLL_SECONDS)

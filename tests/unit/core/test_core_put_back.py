@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from etcd.execution import Deadlines, Hands, execute, hands, restart
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts, MemberStatus
 from etcd.planning import Restart, StartExisting, Step, Target
+from etcd.query import Query
 from etcd.ssh import Result
 
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
@@ -70,6 +71,7 @@ def take(
     monkeypatch: pytest.MonkeyPatch,
     answers: bool = True,
     wanted: Target | None = None,
+    look: Callable[..., Awaitable[HostFacts]] | None = None,
 ) -> str:
     """Take a step towards revision r1 and return what it said when it failed, else nothing.
 
@@ -88,7 +90,7 @@ def take(
         work = Hands(hosts, wanted or target(), lease, deadlines, None, say, None, facts)  # type: ignore[arg-type]
         await execute(work, step)
 
-    monkeypatch.setattr(hands, "observe", observe)
+    monkeypatch.setattr(hands, "observe", look or observe)
     try:
         asyncio.run(run())
     except ClusterError as error:
@@ -264,6 +266,18 @@ def test_the_last_member_of_an_upgrade_stays_also_when_its_switch_was_interrupte
     host = Host()
     said = take(Restart("b", False), {"b": host}, {**facts, "b": switched}, monkeypatch, answers=False)
     assert host.started == ["r1"] and "it stays on 3.6.16" in said
+
+
+def test_a_member_that_refuses_our_client_is_not_waited_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other clients are refused as well as long as it runs with what refuses ours."""
+
+    async def observe(*_: Any) -> HostFacts:
+        return serving("b", healthy=False, query=Query.CANNOT_ASK, query_words="tls: bad certificate")
+
+    monkeypatch.setattr(hands, "_REFUSED_SECONDS", 0.1)
+    host = Host()
+    said = take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch, look=observe)
+    assert host.started == ["r1", "r0"] and "etcdctl cannot ask it (tls: bad certificate)" in said
 
 
 # what a rollback says, and what it puts back besides
