@@ -1,7 +1,8 @@
 """The whole: an etcd cluster on hosts that exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import pulumi
@@ -15,7 +16,7 @@ from components.cluster_host import ClusterHost, ClusterHosts
 from components.node import Node, NodeArgs
 from components.preflight import Preflight
 from components.rollout import Rollout
-from etcd import rotation
+from etcd import former_addresses, rotation
 from etcd.member import INPUT_KEYS, Member
 from etcd.settings import Client, Settings
 
@@ -55,6 +56,7 @@ class Cluster(pulumi.ComponentResource):
         # No key and no certificate is made or changed before Preflight has accepted what the settings ask for.
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
         self.client_authority, self.peer_authority = self._authorities()
+        self._former = self._with_former_addresses(preflight)
         etcdctl = self._client("etcdctl", Client())
         self.nodes = {
             node: Node(
@@ -64,6 +66,7 @@ class Cluster(pulumi.ComponentResource):
                     settings=args.settings,
                     host=args.hosts.nodes[node],
                     member=self._members[node],
+                    former_addresses=self._former[node],
                     preflight=preflight,
                     client_authority=self.client_authority,
                     peer_authority=self.peer_authority,
@@ -136,6 +139,25 @@ class Cluster(pulumi.ComponentResource):
             return shared, shared
         return make("client", "client"), make("peer", "peer")
 
+    def _with_former_addresses(self, preflight: Preflight) -> dict[str, pulumi.Input[Sequence[str]]]:
+        """Let the members keep their former addresses, and return these.
+
+        An instance's address changes only with the instance; and as long as one instance is yet to be made, nothing of
+        Preflight is known of the others.
+        """
+        if self.settings.hosts != "ssh":
+            return dict.fromkeys(self.settings.nodes, ())
+        former = {
+            node: preflight.members.apply(itemgetter(node)).apply(former_addresses.of) for node in self.settings.nodes
+        }
+        self._members = {
+            node: pulumi.Output.all(member, former[node]).apply(
+                lambda known: {**known[0], **({former_addresses.KEY: known[1]} if known[1] else {})}
+            )
+            for node, member in self._members.items()
+        }
+        return dict(former)
+
     def _described_authorities(self) -> dict[str, Any]:
         ca = self.settings.ca
         described = {"client": rotation.described(ca.client)}
@@ -163,7 +185,9 @@ class Cluster(pulumi.ComponentResource):
             connections={node: host.connection for node, host in hosts.items()},
             members=self._members,
             authorities=self._described_authorities(),
-            certificates=rotation.described_certificates(settings.certificates, shared=settings.ca.shared),
+            certificates=rotation.described_certificates(
+                settings.certificates, shared=settings.ca.shared, keep_former_addresses=settings.hosts == "ssh"
+            ),
             replaces=self._replaces,
             restored_cluster_id=settings.restored_cluster_id,
             trial_start=settings.trial_start,
@@ -185,6 +209,7 @@ class Cluster(pulumi.ComponentResource):
             # Each by itself: a preview that does not know the certificates yet still names all the rest.
             node: {
                 **{key: inputs.part(self._members[node], key) for key in INPUT_KEYS},
+                **({former_addresses.KEY: self._former[node]} if settings.hosts == "ssh" else {}),
                 "revision": each.service.revision,
                 "certificates": each.service.certificates,
             }

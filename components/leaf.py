@@ -1,6 +1,6 @@
 """A key and the certificate that an authority signs for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -31,6 +31,7 @@ def sign(
     common_name: str,
     names: Iterable[pulumi.Input[str]],
     uses: Iterable[str],
+    more_names: pulumi.Input[Sequence[str]] = (),
     validity_days: int | None = None,
     organization: str | None = None,
     opts: pulumi.ResourceOptions,
@@ -40,7 +41,8 @@ def sign(
     Names and uses are sorted: the provider replaces a certificate when only their order changes.
     """
     key = private_key(f"{name}-key", certificates, opts)
-    sorted_names = pulumi.Output.all(*names).apply(lambda given: split_names(given))
+    all_names = pulumi.Output.all(pulumi.Output.all(*names), more_names)
+    sorted_names = all_names.apply(lambda given: split_names([*given[0], *given[1]]))
     subject = certificates.subject
     request = tls.CertRequest(
         f"{name}-request",

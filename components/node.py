@@ -1,6 +1,6 @@
 """A node: a host that carries a member, with all that is put on it before anything runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class NodeArgs:
     host: ClusterHost
     member: pulumi.Input[Any]
     """The member as inputs, see `etcd.member`."""
+    former_addresses: pulumi.Input[Sequence[str]]
+    """Addresses that the member had before; its certificates carry them too."""
     preflight: Preflight
     client_authority: CertificateAuthority
     peer_authority: CertificateAuthority
@@ -88,6 +90,7 @@ class Node(pulumi.ComponentResource):
                 address=args.host.address,
                 server_names=(*settings.certificates.extra_names, *names),
                 peer_names=names,
+                former_addresses=args.former_addresses,
                 client_authority=args.client_authority,
                 peer_authority=args.peer_authority,
                 certificates=settings.certificates,

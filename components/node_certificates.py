@@ -1,5 +1,6 @@
 """The server and the peer certificate of one node."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -23,6 +24,8 @@ class NodeCertificatesArgs:
     """More names of the server certificate."""
     peer_names: tuple[pulumi.Input[str], ...]
     """More names of the peer certificate: every address that the host may connect from."""
+    former_addresses: pulumi.Input[Sequence[str]]
+    """Addresses that the member had before: clients and peers may still know it by them."""
     client_authority: CertificateAuthority
     peer_authority: CertificateAuthority
     certificates: Certificates
@@ -46,6 +49,7 @@ class NodeCertificates(pulumi.ComponentResource):
             args.certificates,
             common_name=args.certificates.subject.common_name,
             names=[args.address, args.node, *LOOPBACK_NAMES, *args.server_names],
+            more_names=args.former_addresses,
             uses=["server_auth", "client_auth"],
             opts=child,
         )
@@ -55,6 +59,7 @@ class NodeCertificates(pulumi.ComponentResource):
             args.certificates,
             common_name=args.peer_common_name,
             names=[args.address, args.node, *args.peer_names],
+            more_names=args.former_addresses,
             uses=["server_auth", "client_auth"],
             opts=child,
         )

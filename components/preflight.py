@@ -11,6 +11,8 @@ class Preflight(pulumi.CustomResource):
 
     owner: pulumi.Output[str]
     """The random id of this cluster, which every host's stamp carries."""
+    members: pulumi.Output[Mapping[str, Any]]
+    """The members as inputs, by node name, with the addresses that they had before."""
     connections: pulumi.Output[Mapping[str, Any]]
     """How each node is reached, with the host keys that were trusted at first use; a secret."""
 

@@ -44,7 +44,8 @@ def listen_host(address: str) -> str:
 class Member:
     """One member as the settings ask for it; ports are TCP ports, `options` are etcd's own, without dashes.
 
-    `service_start` is systemd's deadline for a start, in seconds.
+    `service_start` is systemd's deadline for a start, in seconds. `former_addresses` are those that clients and peers
+    may still know, see `etcd.former_addresses`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Member:
     service_start: int
     options: Mapping[str, str]
     layout: Layout
+    former_addresses: tuple[str, ...] = ()
 
     @classmethod
     def from_inputs(cls, inputs: Mapping[str, Any]) -> Self:
@@ -72,6 +74,7 @@ class Member:
             service_start=int(inputs["service_start"]),
             options=dict(inputs["options"]),
             layout=Layout.from_inputs(inputs["paths"]),
+            former_addresses=tuple(inputs.get("former_addresses") or ()),
         )
 
     def inputs(self) -> dict[str, Any]:
@@ -87,6 +90,7 @@ class Member:
             "service_start": self.service_start,
             "options": dict(self.options),
             "paths": self.layout.inputs(),
+            **({"former_addresses": list(self.former_addresses)} if self.former_addresses else {}),
         }
 
     @property

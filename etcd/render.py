@@ -55,8 +55,10 @@ def environment(member: members.Member) -> dict[str, str]:
     leafs = layout.active_certificates
     bundles = f"{layout.active_revision}"
     listen = members.listen_host(member.address)
-    client_listeners = [f"https://{listen}:{member.client_port}"]
-    if listen != "0.0.0.0":
+    # Which of the former addresses the host still has is not known here; Go listens on IPv6 with this as well.
+    client_listen = "0.0.0.0" if member.former_addresses else listen
+    client_listeners = [f"https://{client_listen}:{member.client_port}"]
+    if client_listen != "0.0.0.0":
         client_listeners.append(member.local_url)
     options = {
         "name": member.name,

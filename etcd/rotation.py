@@ -45,10 +45,17 @@ def _provided(text: str) -> list[str]:
     return [f"CA {identity}" for identity in pem.identities(text)]
 
 
-def described_certificates(certificates: Certificates, *, shared: bool) -> dict[str, Any]:
+def described_certificates(
+    certificates: Certificates, *, shared: bool, keep_former_addresses: bool = False
+) -> dict[str, Any]:
     """Return what CAs and peer certificates are made from, as far as a change of it concerns who trusts whom."""
     made_from = certificates.model_dump(include={"subject", "algorithm", "rsa_bits", "ecdsa_curve", "ca_validity_days"})
-    return {"shared": shared, "peer_common_name": certificates.subject.common_name, "ca": made_from}
+    return {
+        "shared": shared,
+        "peer_common_name": certificates.subject.common_name,
+        "keep_former_addresses": keep_former_addresses,
+        "ca": made_from,
+    }
 
 
 def kept(before: Mapping[str, Any], after: Mapping[str, Any], authorities: Mapping[str, Any]) -> list[str]:

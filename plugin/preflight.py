@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from etcd import agent, doubt, pem, planning, preflight, rotation, trust_changes, ways
+from etcd import agent, doubt, former_addresses, pem, planning, preflight, rotation, trust_changes, ways
 from etcd.changes import changes
 from etcd.ec2 import layout
 from etcd.elsewhere import alive_elsewhere
@@ -40,7 +40,8 @@ class Preflight(Resource):
     `authorities` and `certificates` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums`
     (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one),
     `hosts` (the setting). The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there
-    is one, `born`, the nodes that have had a member, and to `connections` the host keys that were trusted at first use.
+    is one, `born`, the nodes that have had a member, to `members` their former addresses (see
+    `etcd.former_addresses`), and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
@@ -132,6 +133,12 @@ class Preflight(Resource):
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
         inputs["born"] = sorted(_born(facts).union(inputs.get("born", ())) & members.keys())
+        if inputs.get("certificates", {}).get("keep_former_addresses"):
+            earlier = {name: each for name, each in before.get("members", {}).items() if name in inputs["born"]}
+            members = former_addresses.with_former(earlier, members, facts, inputs["born"])
+            inputs["members"] = {
+                name: former_addresses.noted(inputs["members"][name], member) for name, member in members.items()
+            }
         # Nobody relies on the CAs of a cluster that has never served.
         if inputs["born"] and (parting := trust_changes.problems(before, inputs, facts)):
             raise ClusterError(*parting)

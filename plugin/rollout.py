@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, ClassVar
 
-from etcd import convergence, lease, scripts
+from etcd import convergence, former_addresses, lease, scripts
 from etcd.convergence import Run
 from etcd.errors import ClusterError, Problem
 from etcd.execution import Deadlines, Snapshots
@@ -83,6 +83,8 @@ class Rollout(Resource):
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """List the steps that a change will take; refuse one that no Preflight of this run has looked at."""
+        if isinstance(new["members"], Mapping):
+            new = {**new, "members": former_addresses.without_empty(new["members"])}
         changed = {key for key, value in new.items() if old.get(key) != value and key not in _NO_CHANGE}
         state = self._known(urn, old)
         if changed - _FOR_DESTROY or ("running" in state and state["running"] != _wanted(new)):

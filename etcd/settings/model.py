@@ -170,7 +170,9 @@ class Certificates(Part):
         default=30,
         description="How long before its end `up` makes a new one, and warns about one it cannot renew.",
     )
-    ca_validity_days: Days = Field(default=3650, description="How long a generated CA is valid.")
+    ca_validity_days: Days = Field(
+        default=3650, description="How long a generated CA is valid; one that exists stays as it is."
+    )
     subject: Subject = Field(default_factory=Subject, description="The subject.")
     extra_names: tuple[AlternativeName, ...] = Field(
         default=(),

@@ -1,13 +1,15 @@
 """Settings of certificates and CAs that change on a cluster, while a client that trusts what was published writes."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from authorities import Authority
 from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
+from cryptography import x509
+from harness import Stack, started
 from outside import Client, Writer, served
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
@@ -107,3 +109,49 @@ def test_a_provided_ca_in_another_spelling_is_the_same(fresh: MakeHosts, make_st
     said = stack.refused()
     assert "ca.client: CA " in said and "is to issue, but was not trusted by the last `up`" in said
     assert served(stack.hosts["etcd-1"].address, 2379) == before and stack.pids() == pids
+
+
+def test_members_move_to_other_addresses_while_clients_know_the_former_ones(
+    fresh: MakeHosts, make_stack: MakeStack, tools: Path, measure: Measure
+) -> None:
+    stack = make_stack(fresh(3))
+    stack.up()
+    first = Client(stack, tools)
+
+    def move(what: str, addresses: dict[str, str]) -> None:
+        before = stack.pids()
+        stack.config["nodes"] = {
+            node: {"address": address, "ssh": {"host": stack.hosts[node].address}}
+            for node, address in addresses.items()
+        }
+        assert stack.preview().returncode == 0
+        stack.up()
+        measure(what, writer)
+        assert not [node for node, pid in stack.pids().items() if pid in (0, before[node])]
+        order = {node: started(host) for node, host in stack.hosts.items()}
+        for earlier, later in pairwise(sorted(order, key=lambda node: order[node])):
+            assert order[later][0] > order[earlier][1], "one at a time"
+        assert [each["healthy"] for each in stack.output("members")] == [True] * 3
+        assert stack.preview("--expect-no-changes").returncode == 0
+
+    with Writer(first) as writer:
+        move("to IPv6", {node: host.address6 for node, host in stack.hosts.items()})
+        second = Client(stack, tools)
+        assert all("[" in endpoint for endpoint in second.endpoints) and second.get("nothing") == ""
+        writer.follow(second)
+        move("back to IPv4", {node: host.address for node, host in stack.hosts.items()})
+        for client in (first, second):
+            assert client.get("nothing") == ""
+        writer.follow(first)
+        # A change that restarts the members anyway ends it.
+        stack.config["etcd"] = {"heartbeat-interval": "120"}
+        stack.up()
+        measure("former addresses dropped", writer)
+        assert second.run("get", "nothing", check=False).returncode != 0
+        names = served(stack.hosts["etcd-1"].address, 2379).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+        addresses = {str(address) for address in names.value.get_values_for_type(x509.IPAddress)}
+        assert addresses == {"127.0.0.1", "::1", stack.hosts["etcd-1"].address}
+        assert stack.preview("--expect-no-changes").returncode == 0
+    writer.served_all(first)

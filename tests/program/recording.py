@@ -117,6 +117,8 @@ class Deployment(Mocks):
 
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     cloud: Cloud | None = None
+    former: Mapping[str, list[str]] = field(default_factory=dict)
+    """The addresses that Preflight knows members to have had before."""
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any] | tuple[dict[str, Any], list[tuple[str, str]]]:
         """Answer as EC2 would; without one, the program asks no provider anything."""
@@ -146,7 +148,11 @@ class Deployment(Mocks):
             case "etcd:index:Preflight":
                 connections = args.inputs["connections"]
                 seen = {node: {"host_key": HOST_KEY, **_without_none(each)} for node, each in connections.items()}
-                added = {"owner": "owner", "connections": seen}
+                members = {
+                    node: {**each, **({"former_addresses": self.former[node]} if node in self.former else {})}
+                    for node, each in args.inputs["members"].items()
+                }
+                added = {"owner": "owner", "connections": seen, "members": members}
             case "etcd:index:Host":
                 added = {"architecture": "amd64", "host_id": f"id of {name}", "damage": 0}
             case "etcd:index:Service":
@@ -264,13 +270,15 @@ def config(**changes: Any) -> dict[str, Any]:
     return {"nodes": nodes, "ssh": ssh, **PINNED, **changes}
 
 
-def deploy(settings: Mapping[str, Any], cloud: Cloud | None = None) -> Deployment:
+def deploy(
+    settings: Mapping[str, Any], cloud: Cloud | None = None, former: Mapping[str, list[str]] | None = None
+) -> Deployment:
     """Run `__main__.py` on a stack's configuration."""
-    return contextvars.copy_context().run(_deploy, settings, cloud)
+    return contextvars.copy_context().run(_deploy, settings, cloud, former or {})
 
 
-def _deploy(settings: Mapping[str, Any], cloud: Cloud | None) -> Deployment:
-    deployment = Deployment(cloud=cloud)
+def _deploy(settings: Mapping[str, Any], cloud: Cloud | None, former: Mapping[str, list[str]]) -> Deployment:
+    deployment = Deployment(cloud=cloud, former=former)
     texts = {
         key if ":" in key else f"etcd-cluster:{key}": value if isinstance(value, str) else json.dumps(value)
         for key, value in settings.items()

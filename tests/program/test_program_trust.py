@@ -89,3 +89,23 @@ def test_another_spelling_of_a_provided_ca_changes_no_input(own_authority: tuple
     ]
     assert inputs[0] == inputs[1]
     assert certificate_of("x") == pem.bundle([certificate_of("x")]), "the samples are texts in one spelling"
+
+
+def test_certificates_carry_the_addresses_that_a_member_had_before() -> None:
+    plain, moved = deploy(config()), deploy(config(), former={"etcd-2": ["198.51.100.2", "old.example.com"]})
+    for node in ("etcd-1", "etcd-2"):
+        for purpose in ("server", "peer"):
+            name = f"etcd-{node}-certificates-{purpose}-request"
+            before, after = plain.one(name).inputs, moved.one(name).inputs
+            more = node == "etcd-2"
+            assert set(after["ipAddresses"]) - set(before["ipAddresses"]) == ({"198.51.100.2"} if more else set())
+            assert set(after["dnsNames"]) - set(before["dnsNames"]) == ({"old.example.com"} if more else set())
+    member = moved.one("etcd-etcd-2-service").inputs["member"]
+    assert member["former_addresses"] == ["198.51.100.2", "old.example.com"]
+    assert "former_addresses" not in plain.one("etcd-etcd-2-service").inputs["member"]
+    rolled = moved.one("etcd-rollout").inputs["members"]
+    assert [rolled[node].get("former_addresses") for node in ("etcd-1", "etcd-2")] == [
+        [],
+        ["198.51.100.2", "old.example.com"],
+    ]
+    assert plain.outputs["endpoints"] == moved.outputs["endpoints"], "clients are told of the new ones alone"

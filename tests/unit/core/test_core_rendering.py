@@ -46,6 +46,7 @@ CHANGES: dict[str, Any] = {
     "service_start": 60,
     "options": {"heartbeat-interval": "100"},
     "layout": SEED,
+    "former_addresses": ("192.0.2.99",),
 }
 
 

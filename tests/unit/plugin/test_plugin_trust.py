@@ -9,7 +9,7 @@ import pytest
 from test_plugin_adoption import authority, running
 from test_plugin_resources import MEMBER, PREFLIGHT, Hosts, check, hosts
 
-from etcd import rotation
+from etcd import render, rotation
 from etcd.observation import HostFacts, Stamp
 from etcd.settings import Authority, CertificateAuthorities, Certificates
 from plugin.preflight import Preflight
@@ -118,3 +118,26 @@ def test_the_names_that_a_former_version_gave_are_no_change(hosts: Hosts) -> Non
     key = rotation.pem.key_identities(text)[0]
     state["authorities"]["client"] = {**former, "issuer": f"CA {key}", "trusts": [f"CA {key}"]}
     assert asyncio.run(Preflight(hosts).diff(state, known(own))) == []
+
+
+def test_members_keep_the_addresses_that_they_had_before(hosts: Hosts) -> None:
+    before, moved = inputs(), replace(MEMBER, address="2001:db8::1")
+    hosts.seen = {"a": serving(active_environment=render.environment_text(render.environment(MEMBER)))}
+    for keep in (True, False):
+        described = rotation.described_certificates(Certificates(), shared=False, keep_former_addresses=keep)
+        after = inputs(certificates=None, members={"a": moved.inputs()})
+        after["certificates"] = described
+        checked, failures = check(hosts, known(before), after)
+        assert failures == []
+        assert checked["members"]["a"].get("former_addresses", []) == (["192.0.2.1"] if keep else [])
+        updated = asyncio.run(Preflight(hosts).update("urn", known(before), checked))
+        assert updated["members"] == checked["members"]
+
+
+def test_members_that_did_not_move_stay_as_the_state_has_them(hosts: Hosts) -> None:
+    without = {key: value for key, value in MEMBER.inputs().items() if key != "paths"}
+    paths = {key: value for key, value in MEMBER.inputs()["paths"].items() if value is not None}
+    given = inputs(members={"a": {**without, "paths": paths}})
+    given["certificates"] = {**given["certificates"], "keep_former_addresses": True}
+    hosts.seen = {"a": serving(active_environment=render.environment_text(render.environment(MEMBER)))}
+    assert check(hosts, known(given), given)[0]["members"] == given["members"]
