@@ -76,7 +76,8 @@ def _outputs(props: dict[str, Any]) -> dict[str, Any]:
     try:
         seen = asyncio.run(health.wait(addresses, members, int(props["seconds"])))
     except ClusterError as error:
-        raise RuntimeError(str(error)) from None
+        # The SDK puts words of gRPC in front of it, on a line of their own.
+        raise RuntimeError(f"\n{error}") from None
     return {**props, **health.summary(seen)}
 
 

@@ -20,16 +20,20 @@ SECONDS_IF_DOWN = 5
 
 def command(layout: Layout, endpoints: Sequence[str], *arguments: str) -> list[str]:
     """Return the arguments of an `etcdctl` call as root on a node."""
-    return _call(f"{layout.bin_dir}/etcdctl", layout.config_dir, endpoints, *arguments)
+    return _call(_wanted(layout), endpoints, *arguments)
 
 
-def _call(binary: str, config_dir: str, endpoints: Sequence[str], *arguments: str) -> list[str]:
+def _wanted(layout: Layout) -> Place:
+    return Place(layout.config_dir, layout.bin_dir, layout.install_dir, f"{layout.bin_dir}/etcdctl")
+
+
+def _call(place: Place, endpoints: Sequence[str], *arguments: str) -> list[str]:
     return [
-        binary,
+        place.etcdctl,
         f"--endpoints={','.join(endpoints)}",
-        f"--cacert={config_dir}/current/client-ca.pem",
-        f"--cert={config_dir}/certificates/current/etcdctl.pem",
-        f"--key={config_dir}/certificates/current/etcdctl-key.pem",
+        f"--cacert={place.bundle or f'{place.config_dir}/current/client-ca.pem'}",
+        f"--cert={place.config_dir}/certificates/current/etcdctl.pem",
+        f"--key={place.config_dir}/certificates/current/etcdctl-key.pem",
         *arguments,
     ]
 
@@ -46,11 +50,10 @@ class Etcdctl:
     """
 
     def __init__(self, session: Session, member: Member, seconds: int, place: Place | None = None) -> None:
-        layout = member.layout
         self._session = session
         self._member = member
         self._seconds = seconds
-        self._place = place or Place(layout.config_dir, layout.bin_dir, "", f"{layout.bin_dir}/etcdctl")
+        self._place = place or _wanted(member.layout)
 
     async def run(
         self, *arguments: str, endpoints: Sequence[str] = (), check: bool = True, limit: int = _SECONDS
@@ -61,7 +64,7 @@ class Etcdctl:
         """
         asked = endpoints or [self._place.endpoint or self._member.local_url]
         limits = ["--dial-timeout=3s", f"--command-timeout={min(self._seconds, limit)}s"]
-        call = _call(self._place.etcdctl, self._place.config_dir, asked, *limits, *arguments)
+        call = _call(self._place, asked, *limits, *arguments)
         return await self._session.run(_RUN, *call, seconds=self._seconds, check=check)
 
     async def json(self, *arguments: str, endpoints: Sequence[str] = (), limit: int = _SECONDS) -> Any:

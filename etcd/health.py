@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from etcd.errors import ClusterError, Problem
 from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
-from etcd.observation import hexadecimal
-from etcd.ssh import Address, Pool, as_text
+from etcd.observation import hexadecimal, observe
+from etcd.query import Call, Query, by_endpoint, failed, words
+from etcd.ssh import Address, Pool, Result, as_text
 
 _PAUSE_SECONDS = 0.3
+# How the error of a member begins that no question has reached; it tells nothing of the member.
+UNASKED = "could not be asked from"
+_UNASKED_ACTION = (
+    "Look there at the environment of root (/etc/environment), at proxies, and at the client certificate and the "
+    "etcdctl of this program"
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,7 @@ async def wait(addresses: Mapping[str, Address], members: Mapping[str, Member], 
                     *(
                         Problem(
                             member.name,
-                            f"{member.endpoint} gives no linearizable answer after {seconds} s ({member.error})",
-                            f"Look at `journalctl -u etcd` on {member.name}",
+                            *_told(member, seconds),
                         )
                         for member in sick
                     )
@@ -69,6 +75,14 @@ async def wait(addresses: Mapping[str, Address], members: Mapping[str, Member], 
             await asyncio.sleep(_PAUSE_SECONDS)
     finally:
         await pool.close()
+
+
+def _told(member: MemberHealth, seconds: int) -> tuple[str, str]:
+    """Return what is wrong with a member and what to do."""
+    if member.error.startswith(UNASKED):
+        return f"{member.endpoint} {member.error}, for {seconds} s", _UNASKED_ACTION
+    what = f"{member.endpoint} gives no linearizable answer after {seconds} s ({member.error})"
+    return what, f"Look at `journalctl -u etcd` on {member.name}"
 
 
 async def _ask(
@@ -81,17 +95,35 @@ async def _ask(
         except ClusterError as error:
             problems += error.problems
             continue
-        etcdctl = Etcdctl(session, member, seconds)
-        endpoints = [each.client_url for each in members.values()]
-        health, status = await asyncio.gather(
-            etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN),
-            etcdctl.json("endpoint", "status", endpoints=endpoints, limit=SECONDS_IF_DOWN),
-        )
-        return [
-            _member(each, _by_endpoint(health, "endpoint"), _by_endpoint(status, "Endpoint"))
-            for each in members.values()
-        ]
+        seen = await _ask_from(Etcdctl(session, member, seconds), name, members)
+        if any(each.error.startswith(UNASKED) for each in seen):
+            # The member on this host may be set up elsewhere still, and etcdctl with it.
+            here = await observe(session, member, "facts", seconds)
+            seen = await _ask_from(Etcdctl(session, member, seconds, here.place), name, members)
+        return seen
     raise ClusterError(*problems)
+
+
+async def _ask_from(etcdctl: Etcdctl, asker: str, members: Mapping[str, Member]) -> list[MemberHealth]:
+    endpoints = [each.client_url for each in members.values()]
+    (health, left), status = await asyncio.gather(
+        etcdctl.ask("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN),
+        etcdctl.json("endpoint", "status", endpoints=endpoints, limit=SECONDS_IF_DOWN),
+    )
+    answers, logged = _by_endpoint(health, "endpoint"), by_endpoint(left.stderr)
+    seen = [_member(each, answers, _by_endpoint(status, "Endpoint")) for each in members.values()]
+    return [each if each.healthy else _explained(each, asker, each.endpoint in answers, left, logged) for each in seen]
+
+
+def _explained(
+    member: MemberHealth, asker: str, answered: bool, left: Result, logged: Mapping[str, str]
+) -> MemberHealth:
+    """Return a member that is not healthy with the reason that etcdctl logged, and whether it was asked at all."""
+    line = logged.get(member.endpoint.removeprefix("https://"), "") if answered else left.stderr
+    said = words(line) or member.error
+    if (not answered or line) and failed(Call(left.status, line)) is Query.CANNOT_ASK:
+        return replace(member, error=f"{UNASKED} {asker} ({said})")
+    return replace(member, error=said)
 
 
 def _by_endpoint(answer: Any, key: str) -> dict[str, Any]:

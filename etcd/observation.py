@@ -74,7 +74,7 @@ class Place:
     """Where and how a member is set up now, which is not where it is wanted while a change of that is under way.
 
     `endpoint` is the client URL to ask on the host, empty where no process runs; `etcdctl` is the path of the binary
-    beside the one that runs.
+    beside the one that runs, `bundle` that of the CA certificates which verify the member's own.
     """
 
     config_dir: str
@@ -82,6 +82,7 @@ class Place:
     install_dir: str
     etcdctl: str
     endpoint: str = ""
+    bundle: str = ""
 
 
 @dataclass(frozen=True)
@@ -383,7 +384,7 @@ def _said(answer: Any) -> str:
 def _place(one: Callable[[str], str]) -> Place | None:
     if not one("config"):
         return None
-    return Place(one("config"), one("bin"), one("install"), one("etcdctl"), one("endpoint"))
+    return Place(one("config"), one("bin"), one("install"), one("etcdctl"), one("endpoint"), one("bundle"))
 
 
 def _bin_dir(unit: str) -> str:

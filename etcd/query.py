@@ -68,6 +68,19 @@ def _logged(line: str) -> str:
     return f"{entry.get('msg', '')}{f' ({variable})' if variable else ''}"[:_LONGEST]
 
 
+def by_endpoint(stderr: str) -> dict[str, str]:
+    """Return the lines that etcdctl logged of each endpoint, as `HOST:PORT`, when it asked several."""
+    found: dict[str, str] = {}
+    for line in stderr.splitlines():
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(entry, dict) and (target := str(entry.get("target", "")).rpartition("/")[2]):
+            found[target] = line
+    return found
+
+
 def failed(call: Call) -> Query:
     """Return what a call tells that gave no answer at all."""
     said = words(call.stderr)

@@ -13,7 +13,7 @@ from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import Attempt, Target, TargetMember
-from etcd.ssh import Address
+from etcd.ssh import Address, as_text
 from plugin.resource import Context, Failure, Properties, Resource
 from plugin.values import has_unknown
 
@@ -191,8 +191,12 @@ class Preflight(Resource):
 
         try:
             await plan()
-        except _Doubtful:
-            await asyncio.sleep(doubt.election_seconds(members.values()))
+        except _Doubtful as refusal:
+            seconds = doubt.election_seconds(members.values())
+            await self.say(
+                urn, f"Looking once more in {seconds:.0f} s, since this may pass: {refusal.problems[0].what}"
+            )
+            await asyncio.sleep(seconds)
             self.context.forget_looks()
             again = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
             facts.update({name: seen for name, seen in again.items() if name in facts and isinstance(seen, HostFacts)})
@@ -272,6 +276,15 @@ class Preflight(Resource):
         try:
             plan = planning.plan(observed, target, alive)
         except planning.Refusal as refusal:
+            broken = [name for name, seen in facts.items() if planning.cannot_ask(seen) and not seen.binaries_whole]
+            if broken:
+                await self._tell_once(
+                    urn,
+                    f"{as_text(broken)} cannot be asked: the programs of etcd there were changed or removed. They are "
+                    "installed again in this run, and what is due after that is planned then",
+                    warning=True,
+                )
+                return
             raise _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, alive) else refusal from None
         for warning in plan.warnings:
             await self._tell_once(urn, warning, warning=True)

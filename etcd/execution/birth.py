@@ -3,7 +3,7 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from etcd.errors import ClusterError, Problem
@@ -133,9 +133,23 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
         await hands.on_each(voters, hands.await_serving)
     except ClusterError as error:
         failed = {problem.where for problem in error.problems}
-        ended = await hands.on_each(formers, lambda name: hands.await_one(name, before[name], 0))
-        await put_back(hands, {name: formers[name] for name in formers if name in failed or ended[name]}, error)
+        unready = await hands.on_each(formers, lambda name: hands.await_one(name, before[name], 0))
+        await _put_back_in_turn(
+            hands, {name: former for name, former in formers.items() if name in failed or unready[name]}, error
+        )
     await hands.on_each([name for name in voters if name in switched], hands.remember_served)
+
+
+async def _put_back_in_turn(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
+    """Put back together those whose process has ended, and of those that run one after the other."""
+    looks = await hands.on_each(formers, hands.look)
+    ended = [name for name in formers if not looks[name].is_running]
+    for group in filter(None, (ended, *([name] for name in formers if name not in ended))):
+        try:
+            await put_back(hands, {name: formers[name] for name in group}, error)
+        except ClusterError as found:
+            error = found
+    raise error
 
 
 async def await_serving(hands: Hands, step: AwaitServing) -> None:

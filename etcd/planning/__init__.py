@@ -43,6 +43,7 @@ from etcd.planning.target import (
     born_text,
     quorum,
 )
+from etcd.planning.unasked import cannot_ask
 
 __all__ = [
     "AddLearner",
@@ -74,6 +75,7 @@ __all__ = [
     "UpdatePeerUrl",
     "born_cluster",
     "born_text",
+    "cannot_ask",
     "is_unrecorded",
     "plan",
     "quorum",

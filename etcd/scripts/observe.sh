@@ -145,6 +145,7 @@ if [ -n "$running" ] || [ -e "$next/current/etcd.service" ]; then
 	say install "$installed"
 	say etcdctl "$etcdctl"
 	say endpoint "$endpoint"
+	say bundle "$in_use/client-ca.pem"
 fi
 say_trust() { # WORD CONFIG REVISION CERTIFICATES
 	say_file "$1_client_bundle" "$2/revisions/$3/client-ca.pem"
@@ -167,7 +168,7 @@ if [ "$depth" != facts ] && [ "$pid" -gt 0 ]; then
 		key=$1 status=0
 		shift
 		timeout 8 "$etcdctl" --endpoints="${endpoint:-https://127.0.0.1:$client_port}" --command-timeout=5s --dial-timeout=3s \
-			--cacert="$here/current/client-ca.pem" --cert="$here/certificates/current/etcdctl.pem" \
+			--cacert="$in_use/client-ca.pem" --cert="$here/certificates/current/etcdctl.pem" \
 			--key="$here/certificates/current/etcdctl-key.pem" -w json "$@" \
 			>"$scratch/$key" 2>"$scratch/$key.error" </dev/null || status=$?
 		echo "$status" >"$scratch/$key.exit"

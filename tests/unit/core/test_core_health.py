@@ -10,7 +10,8 @@ from core_samples import member, member_id
 from etcd import health
 from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.etcdctl import Etcdctl
-from etcd.ssh import Address
+from etcd.observation import HostFacts
+from etcd.ssh import Address, Result
 
 ADDRESS = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
 MEMBERS = {name: member(name) for name in "abc"}
@@ -24,6 +25,8 @@ class Answers:
         self.sick, self.unreachable, self.leader = list(sick), unreachable, leader
         self.asked: list[str] = []
         self.rounds = 0
+        self.failed: Result | None = None
+        self.logged = ""
 
     async def session(self, node: str, _address: Address) -> str:
         if node in self.unreachable:
@@ -33,10 +36,15 @@ class Answers:
     async def close(self) -> None:
         """A pool is closed; there is nothing to close here."""
 
-    async def json(self, etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
+    async def ask(self, etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
         self.asked.append(etcdctl._session)  # type: ignore[arg-type]
         assert limit == 5, "a member that is down keeps etcdctl for as long as it may try"
-        return self.health() if arguments[-1] == "health" else self.status()
+        if arguments[-1] != "health":
+            return self.status(), Result(0, "", "")
+        if self.failed:
+            self.rounds += 1
+            return None, self.failed
+        return self.health(), Result(1, "", self.logged)
 
     def health(self) -> Any:
         self.rounds += 1
@@ -70,11 +78,15 @@ class Answers:
 def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
     given = Answers()
 
-    async def json(etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
-        return await given.json(etcdctl, *arguments, endpoints=endpoints, limit=limit)
+    async def ask(etcdctl: Etcdctl, *arguments: str, endpoints: Sequence[str] = (), limit: int = 0) -> Any:
+        return await given.ask(etcdctl, *arguments, endpoints=endpoints, limit=limit)
 
+    async def observe(*_: Any) -> HostFacts:
+        return HostFacts()
+
+    monkeypatch.setattr(health, "observe", observe)
     monkeypatch.setattr(health, "Pool", lambda: given)
-    monkeypatch.setattr(Etcdctl, "json", json)
+    monkeypatch.setattr(Etcdctl, "ask", ask)
     return given
 
 
@@ -141,3 +153,27 @@ def test_members_that_never_answer_are_named_at_the_deadline(answers: Answers, m
         asyncio.run(health.wait(ADDRESSES, MEMBERS, 0))
     assert [problem.where for problem in error.value.problems] == ["b", "c"]
     assert "gives no linearizable answer after 0 s (context deadline exceeded)" in str(error.value)
+
+
+def test_members_that_could_not_be_asked_are_not_called_unhealthy(answers: Answers) -> None:
+    answers.failed = Result(1, "", '{"msg":"conflicting environment variable","environment-variable":"ETCDCTL_CERT"}\n')
+    with pytest.raises(ClusterError) as error:
+        asyncio.run(health.wait(ADDRESSES, MEMBERS, 0))
+    said = str(error.value)
+    assert said.count("could not be asked from a (conflicting environment variable (ETCDCTL_CERT)), for 0 s") == 3
+    assert "linearizable" not in said and "/etc/environment" in said
+    assert answers.rounds == 2, "it was asked again where the member on that host is set up now"
+
+
+def test_a_proxy_in_between_is_told_of_the_member_that_it_hides(
+    answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_PAUSE_SECONDS", 0)
+    answers.rounds, answers.sick = -1000, ["b", "c"]
+    reason = "transport: Error while dialing: failed to do connect handshake, response: HTTP/1.0 403 Forbidden"
+    answers.logged = f'{{"target":"etcd-endpoints://0x1/192.0.2.2:2379","error":"{reason}"}}\n'
+    with pytest.raises(ClusterError) as error:
+        asyncio.run(health.wait(ADDRESSES, MEMBERS, 0))
+    lines = str(error.value).splitlines()
+    assert f"https://192.0.2.2:2379 could not be asked from a ({reason})" in lines[0]
+    assert "https://192.0.2.3:2379 gives no linearizable answer after 0 s (context deadline exceeded)" in lines[1]

@@ -30,6 +30,7 @@ class Host:
 
     def __init__(self, *bad: str) -> None:
         self.bad = bad
+        self.name = ""
         self.current = ""
         self.served = ""
         self.moves: list[tuple[str, ...]] = []
@@ -174,6 +175,30 @@ def test_all_members_of_a_stopped_cluster_go_back_together(monkeypatch: pytest.M
     said = take(StartExisting(("a", "b", "c")), hosts, facts, monkeypatch)
     assert [host.started for host in hosts.values()] == [["r1", "r0"]] * 3
     assert said.count("it runs on its former settings again") == 3
+
+
+def test_members_that_run_go_back_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole cluster was stopped and started; a and b run by now, and c has ended."""
+    order: list[str] = []
+
+    class Noting(Host):
+        """Notes each start and each wait for one."""
+
+        async def run(self, script: str, *arguments: str, check: bool = True, **ways: Any) -> Result:
+            if (name := _NAMES[script]) in ("start", "wait") and self.current == "r0":
+                order.append(f"{name} {self.name}")
+            return await super().run(script, *arguments, check=check, **ways)
+
+    async def look(_: Any, name: str) -> HostFacts:
+        return stopped(name) if name == "c" else silent(name)
+
+    former = {"active_revision": "r1", "active_data": "/d", "served_revision": "r0", "served_data": "/d"}
+    hosts = {name: Noting("r1") for name in "abc"}
+    for name, host in hosts.items():
+        host.name = name
+    monkeypatch.setattr(hands.Hands, "look", look)
+    take(StartExisting(("a", "b", "c")), hosts, {name: stopped(name, **former) for name in "abc"}, monkeypatch)
+    assert order == ["start c", "wait c", "start a", "wait a", "start b", "wait b"]
 
 
 def test_a_member_that_runs_and_does_not_answer_goes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,7 +110,8 @@ def test_a_running_member_is_asked_where_its_process_serves(
     with running(host, tmp_path, old, urls):
         seen = look(host, tmp_path)
     binary = f"{tmp_path}/opt/v3.6.14/etcdctl"
-    assert seen.place == Place(str(old), f"{tmp_path}/bin", f"{tmp_path}/opt", binary, endpoint)
+    bundle = f"{old}/revisions/r1/client-ca.pem"
+    assert seen.place == Place(str(old), f"{tmp_path}/bin", f"{tmp_path}/opt", binary, endpoint, bundle)
     assert (seen.query, seen.serves, seen.query_words) == (Query.SERVES, True, "")
     assert (seen.running_revision, seen.active_revision, seen.active_certificates) == ("r1", "r1", "c1")
     assert seen.born and seen.stamp and seen.stamp.node == "a" and not seen.uninstalled and not seen.is_switched
@@ -149,7 +150,8 @@ def test_a_stopped_member_is_where_the_installed_unit_would_start_it(
     activate(host, tmp_path, old)
     host.answer("0")
     seen = look(host, tmp_path)
-    assert seen.place == Place(str(old), f"{tmp_path}/bin", f"{tmp_path}/apps", f"{tmp_path}/bin/etcdctl", "")
+    bundle = f"{old}/current/client-ca.pem"
+    assert seen.place == Place(str(old), f"{tmp_path}/bin", f"{tmp_path}/apps", f"{tmp_path}/bin/etcdctl", "", bundle)
     assert (seen.active_revision, seen.active_data, seen.query) == ("r1", f"{tmp_path}/data", Query.NOT_ASKED)
 
 
