@@ -181,15 +181,22 @@ def _start_stopped(
 def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: int, target: Target) -> Step:
     """Return what may be done where every member runs and none serves: never more than one of them is touched.
 
-    A revision that never served while a former one did may be the cause. With one or two voters a restart costs no
-    quorum that the others could have.
+    A revision that never served while a former one did may be the cause, and so may a member that is silent while
+    another tells that there is no leader. A restart costs no quorum where one tells that, where the others are enough
+    for one, and with one or two voters.
     """
     stale = [name for name in running if facts[name].running_revision != target.members[name].revision]
     # Another version takes steps before it that need members that serve.
     same = [name for name in running if facts[name].active_version in ("", target.members[name].member.version)]
-    if (unproven := [name for name in same if facts[name].is_unproven]) and _may_spare(facts, running, voters):
-        return Restart(unproven[0], False)
-    if voters <= FEW_VOTERS and (able := [name for name in stale if name in same]):
+    lost = any(seen.status and seen.status.leader_id in ("", "0") for seen in facts.values())
+    may_spare = lost or voters <= FEW_VOTERS or len(running) - 1 >= quorum(voters)
+    unproven = [name for name in same if facts[name].is_unproven and may_spare]
+    changed = [
+        name for name in same if name in stale and (voters <= FEW_VOTERS or (lost and facts[name].status is None))
+    ]
+    # Who tells its status is not what keeps the others from serving.
+    able = sorted((*unproven, *changed), key=lambda name: (facts[name].status is not None, name not in unproven, name))
+    if able:
         return Restart(able[0], False)
     if starting := tuple(name for name in running if not facts[name].is_active):
         return AwaitServing(starting)
@@ -200,12 +207,6 @@ def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: 
             "`systemctl stop etcd` on every node and then `pulumi up`"
         )
     raise Refusal(*(Problem(name, unasked.why(facts[name]), action) for name in running))
-
-
-def _may_spare(facts: Mapping[str, HostFacts], running: list[str], voters: int) -> bool:
-    """Return whether a restart costs no quorum that may be there although nobody tells of it."""
-    has_none = any(seen.status and seen.status.leader_id in ("", "0") for seen in facts.values())
-    return has_none or voters <= FEW_VOTERS or len(running) - 1 >= quorum(voters)
 
 
 def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:

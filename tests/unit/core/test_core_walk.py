@@ -258,9 +258,9 @@ MUTANTS: dict[str, Mutant] = {
     "one that never proved itself stays": (unasked, "return cannot_ask(seen) and not seen.is_unproven", "return cannot_ask(seen)", ("HHP",)),
     "a restart that the quorum may rest on": (rolling, "    if safe and (first", "    if (first", ("HjK", "HHjKK")),
     "a removal that the quorum may rest on": (membership, "        if not entry.is_learner:\n", "        if False:\n", ("HHjD", "HjD", "Hjj", "HHjjD")),
-    "a way back that the quorum may rest on": (birth, "and _may_spare(facts, running, voters)", "", ("PPD",)),
     "a peer URL changes before its member restarts": (membership, "if moved and moved.has_wal and not restarts:", "if moved and moved.has_wal:", ("Hyy",)),
     "a peer URL stays where its member restarts": (rolling, "moved.member_id if moved else \"\"", "\"\"", ("Hyy",)),
+    "a way back that the quorum may rest on": (birth, "is_unproven and may_spare]", "is_unproven]", ("PPD",)),
     "what serves is not remembered": (membership, "    if remembered:", "    if False:", ("SSS",)),
 }  # fmt: skip
 
