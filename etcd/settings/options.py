@@ -86,9 +86,11 @@ def replacement(option: Option, value: str) -> str:
 
 def meant(name: str) -> str | None:
     """Return the option that a name which is none stands for, None where none is near."""
+    if name in OPTIONS:
+        return None
     plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
     near = difflib.get_close_matches(plain, [each for each in OPTIONS if each not in REFUSED], n=1, cutoff=0.6)
-    return near[0] if near and name not in OPTIONS else None
+    return near[0] if near else None
 
 
 def _name(name: str, key: Path, version: str, value: str) -> Problem | None:
