@@ -14,7 +14,13 @@ whole() { [ -f "$1/SHA256SUMS" ] && (cd "$1" && sha256sum -c --status SHA256SUMS
 untouched() { [ -s "$1/untouched" ] && [ -f "$1/SHA256SUMS" ] && (cd "$1" && [ "$(TZ=UTC0 stat -c '%n %i %s %y %z' etcd etcdctl etcdutl)" = "$(cat untouched)" ]) 2>/dev/null; }
 same() { [ "$(cat "$1")" = "$(cat "$2")" ]; } 2>/dev/null
 missing=
-for tool in systemctl journalctl tar gzip sha256sum base64 flock timeout mktemp mountpoint getent useradd groupadd; do
+for tool in awk base64 basename cat cut date find grep head ls mktemp readlink rm sed sha256sum sort stat tail timeout tr uname; do
+	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+# Without these the look itself would tell of a host that has nothing.
+[ -z "$missing" ] || { echo "it has no$missing. Install what is missing" >&2; exit 1; }
+for tool in systemctl journalctl tar gzip flock mountpoint getent id useradd userdel groupadd groupdel \
+	chmod chown cp df dirname du ln mkdir mv rmdir sleep sync; do
 	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 say missing "$missing"

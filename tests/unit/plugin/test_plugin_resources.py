@@ -25,6 +25,7 @@ from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, Stamp
+from etcd.query import Query
 from etcd.ssh import Result
 from plugin import preflight as preflight_module
 from plugin.archive import Archive
@@ -623,6 +624,15 @@ def test_a_refusal_that_rests_on_a_silent_member_is_looked_at_twice(
     assert waited == "waited 5 s" and refused.startswith("c: it does not serve, so no other member may restart")
     (refused,) = three(hosts, monkeypatch, gone)
     assert refused.startswith("c: cannot connect to it")
+
+
+def test_an_etcdctl_that_this_run_installs_again_refuses_nothing(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = {"fetch_tool": "curl", "query": Query.CANNOT_ASK, "query_words": "exec format error", **STALE_ONES}
+    broken = {name: core_samples.silent(name, **old) for name in "abc"}
+    waited, *refused = three(hosts, monkeypatch, broken, broken)
+    assert waited == "waited 5 s" and "a: etcd runs on it, but etcdctl cannot ask it (exec format error)" in refused[0]
+    damaged = {name: replace(seen, binaries_whole=False) for name, seen in broken.items()}
+    assert three(hosts, monkeypatch, damaged) == []
 
 
 def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
