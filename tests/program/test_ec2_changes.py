@@ -24,8 +24,14 @@ def of_nodes(deployment: Deployment) -> dict[str, dict[str, Any]]:
     kinds = ("Instance", "NetworkInterface", "VolumeAttachment")
     found = {name: each for kind in kinds for name, each in deployment.of(kind).items()}
     return {
-        name: {key: value for key, value in each.inputs.items() if key not in IN_PLACE} for name, each in found.items()
+        name: {key: _without_tags(value) for key, value in each.inputs.items() if key not in IN_PLACE}
+        for name, each in found.items()
     }
+
+
+def _without_tags(value: Any) -> Any:
+    # The engine ignores a change of the system's disk, and its tags are the only input that is not pinned.
+    return {key: inner for key, inner in value.items() if key != "tags"} if isinstance(value, dict) else value
 
 
 def touched(before: Deployment, later: Deployment) -> set[str]:
