@@ -48,10 +48,12 @@ def test_no_replaced_resource_costs_a_write_or_a_restart(stack: Stack, tools: Pa
 
 def test_a_run_of_a_part_is_refused_where_the_cluster_would_change(stack: Stack) -> None:
     before, (rollout,) = _invocations(stack), _urns(stack, "Rollout")
-    done = stack.run("destroy", "--yes", "--skip-preview", "--target", rollout, "--target-dependents", seconds=120)
-    assert done.returncode != 0
-    assert "only a part of the stack is to be destroyed" in done.stdout and "nothing was stopped" in done.stdout
-    assert _invocations(stack) == before
+    # With the health check's provider left out the engine refuses by itself, else Rollout does.
+    for more in ((), ("--target", "**pulumi-python::etcd-dynamic")):
+        words = ("--yes", "--skip-preview", "--target", rollout, *more, "--target-dependents")
+        done = stack.run("destroy", *words, seconds=120)
+        assert done.returncode != 0, done.stdout
+        assert _invocations(stack) == before
     stack.up()
 
     address = next(iter(stack.hosts.values())).address.rpartition(".")[0] + ".250"

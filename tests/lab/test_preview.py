@@ -12,11 +12,12 @@ from harness import Stack
 from outside import Client, Writer
 from steps import executed, shown
 
+from lab import releases
 from lab.hosts import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
-FORMER = "3.6.14"
+FORMER, LATER = "3.6.16", "3.7.3"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def _setting(stack: Stack, _more: list[Host]) -> None:
 
 
 def _version(stack: Stack, _more: list[Host]) -> None:
-    stack.config["version"] = "3.6.16"
+    releases.ensure(LATER)
+    stack.config["version"] = LATER
 
 
 def _renewal(stack: Stack, _more: list[Host]) -> None:
