@@ -71,5 +71,5 @@ def test_the_preview_lists_the_restarts_for_a_setting_and_for_a_ca_that_is_yet_t
     assert "a CA is made in this run; then:" in said
     assert "heartbeat-interval" in said and "the CAs that are trusted for peers" in said
     steps = shown(said)
-    assert len(steps) == len(stack.hosts)
+    assert len([step for step in steps if step.startswith("restart ")]) == len(stack.hosts)
     assert executed(stack.up().stdout) == steps
