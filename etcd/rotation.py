@@ -118,11 +118,13 @@ def problems(
     found = []
     known, new = understood(before), understood(after)
     was_shared, is_shared = shared
+    # A shared CA stands under both purposes, and is no generation of `ca.peer`.
+    owners = {purpose: each for purpose, each in known.items() if not (purpose == "peer" and was_shared)}
     for purpose in new:
         if purpose not in known:
             continue
-        old_names = _Names(purpose, was_shared, known, issuing or {})
-        new_names = _Names(purpose, is_shared, known, issuing or {})
+        old_names = _Names(purpose, was_shared, owners, issuing or {})
+        new_names = _Names(purpose, is_shared, owners, issuing or {})
         old, wanted = known[purpose], new[purpose]
         was_trusted = new_names.of(wanted["issuer"]) in {old_names.of(name) for name in old["trusts"]}
         stays = old_names.of(old["issuer"]) in {new_names.of(name) for name in wanted["trusts"]}

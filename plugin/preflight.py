@@ -132,15 +132,16 @@ class Preflight(Resource):
         looks = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
         facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
         down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
-        inputs["born"] = sorted(_born(facts).union(inputs.get("born", ())) & members.keys())
+        born = _born(facts).union(inputs.get("born", ()))
+        inputs["born"] = sorted(born & members.keys())
         if inputs.get("certificates", {}).get("keep_former_addresses"):
             earlier = {name: each for name, each in before.get("members", {}).items() if name in inputs["born"]}
             members = former_addresses.with_former(earlier, members, facts, inputs["born"])
             inputs["members"] = {
                 name: former_addresses.noted(inputs["members"][name], member) for name, member in members.items()
             }
-        # Nobody relies on the CAs of a cluster that has never served.
-        if inputs["born"] and (parting := trust_changes.problems(before, inputs, facts)):
+        # Nobody relies on the CAs of a cluster that has never served; where all its nodes leave, it has.
+        if born and (parting := trust_changes.problems(before, inputs, facts)):
             raise ClusterError(*parting)
         made_from = rotation.kept(before.get("certificates", {}), inputs.get("certificates", {}), inputs["authorities"])
         for line in made_from:

@@ -111,6 +111,14 @@ def test_both_purposes_have_a_first_generation_of_their_own() -> None:
     assert problem.where == "ca.shared" and "ca.client.trust_certificates" in str(problem)
 
 
+def test_a_first_generation_for_peers_is_not_the_ca_that_they_shared_with_clients() -> None:
+    both = {"client": GENERATED, "peer": GENERATED}
+    used = pem.identities(NEW)[0]
+    (problem,) = rotation.problems(both, both, shared=(True, False), issuing={"client": used, "peer": used})
+    assert problem.where == "ca.shared" and "generation 1 is to issue" in problem.what
+    assert rotation.problems(both, both, shared=(True, True), issuing={"client": used, "peer": used}) == []
+
+
 def test_peers_change_over_to_the_clients_ca_while_both_are_trusted() -> None:
     both = {"client": GENERATED, "peer": GENERATED}
     overlap = rotation.described(Authority(trust_certificates=OLD))

@@ -141,3 +141,16 @@ def test_members_that_did_not_move_stay_as_the_state_has_them(hosts: Hosts) -> N
     given["certificates"] = {**given["certificates"], "keep_former_addresses": True}
     hosts.seen = {"a": serving(active_environment=render.environment_text(render.environment(MEMBER)))}
     assert check(hosts, known(given), given)[0]["members"] == given["members"]
+
+
+def test_a_jump_is_refused_where_every_node_is_another_one_too(hosts: Hosts) -> None:
+    connection = {**PREFLIGHT["connections"]["a"], "host": "192.0.2.2"}
+    other = {
+        "members": {"b": replace(MEMBER, name="b", address="192.0.2.2").inputs()},
+        "connections": {"b": connection},
+        "architectures": {"b": None},
+    }
+    hosts.seen = {"a": serving(), "b": core_samples.empty(fetch_tool="curl")}
+    assert check(hosts, known(inputs()), inputs(**other))[1] == []
+    (failure,) = check(hosts, known(inputs()), inputs(JUMP, **other))[1]
+    assert failure.startswith("ca.peer: ")
