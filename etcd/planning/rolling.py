@@ -1,6 +1,9 @@
 """The last stages of a plan: new certificates, then restarts, one at a time and the leader last."""
 
+from collections.abc import Mapping
+
 from etcd.errors import Problem
+from etcd.observation import HostFacts
 from etcd.planning import quota as quotas
 from etcd.planning import trust, unasked, versions
 from etcd.planning.birth import FEW_VOTERS, stale_leafs
@@ -37,6 +40,7 @@ def restarts(now: Situation) -> list[Step]:
         )
     ]
     if not stale:
+        _refuse_unproven(now, facts)
         # A downgrade that was enabled and taken back before any member restarted is still under way.
         return versions.cancelled(now)
     changed = [name for name in stale if facts[name].running_revision != now.target.members[name].revision]
@@ -93,3 +97,25 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
             for name in sick
         )
     )
+
+
+def _refuse_unproven(now: Situation, facts: Mapping[str, HostFacts]) -> None:
+    """Refuse to call a cluster as wanted whose members never served on what they run, and cannot be spared either."""
+    unproven = [
+        name
+        for name, seen in facts.items()
+        if unasked.cannot_ask(seen) and seen.is_unproven and name in now.by_url
+        if not now.by_url[name].is_learner
+    ]
+    if unproven:
+        raise Refusal(
+            *(
+                Problem(
+                    name,
+                    f"{unasked.why(facts[name])}; what it runs has never served, and the members that answer are no "
+                    "quorum without it",
+                    f"Look at `journalctl -u etcd` on {name} and repair it, or the other members that do not answer",
+                )
+                for name in unproven
+            )
+        )

@@ -97,7 +97,9 @@ def _alarmed(world: World) -> bool:
 def _unasked(world: World, wish: Wish, name: str) -> bool:
     host = world.host(wish.places[name])
     proven = host.served in ("", host.runs)
-    return host.hidden in ("unasked", "refuses") and (proven or not seen_serving(world, wish))
+    return host.hidden in ("unasked", "refuses") and (
+        proven or not seen_serving(world, wish) or world.answering_voters() < quorum(len(world.voters))
+    )
 
 
 Reason = Callable[[World, Wish, str], bool]
