@@ -29,6 +29,7 @@ TOGETHER = {
     "test_replacement.py",
     "test_rotation.py",
     "test_setting_changes.py",
+    "test_settings_matrix.py",
 }
 
 _STALL = "longest stall"

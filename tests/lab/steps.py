@@ -38,3 +38,9 @@ def executed(said: str) -> list[str]:
     lines = [line.strip() for line in said.partition("Diagnostics:")[2].splitlines()]
     steps = [f"{line[:1].lower()}{line[1:]}" for line in lines if line[:1].isupper()]
     return [step for step in steps if step.startswith(_STEPS)]
+
+
+def diagnostics(output: str) -> str:
+    """Return what a command printed besides its resources and outputs."""
+    _, found, rest = output.partition("Diagnostics:")
+    return re.split(r"^(?:Outputs|Resources):", rest, maxsplit=1, flags=re.MULTILINE)[0] if found else output
