@@ -4,7 +4,8 @@ Each change is either made as its preview says, or refused in the preview before
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,7 @@ class Watched:
         self.writer = Writer(self.client)
         self.refusal = ""
         """What the last refused `up` printed."""
+        self.is_sound = True
 
     def value(self, case: Case, node: str = NODE) -> Any:
         """Return the value to set, with the lab's own where the table cannot have it."""
@@ -162,6 +164,7 @@ class Watched:
     def change(self, changed: list[Case]) -> list[str]:
         """Change settings and check all that must hold; return the steps that were taken, none for a refusal."""
         stack, before = self.stack, json.dumps(self.stack.config)
+        self.is_sound = False
         keys_before = self.authority_keys()
         outages, pids = Outages(stack), stack.pids()
         for case in changed:
@@ -187,6 +190,7 @@ class Watched:
         outages.never_two()
         assert self.writer.failed == []
         assert self.writer.refused == []
+        self.is_sound = True
         return steps
 
     def authority_keys(self) -> dict[str, str]:
@@ -201,17 +205,47 @@ class Watched:
         }
 
 
+class _Site:
+    """Makes a stack for the changes, and another one after a change that failed: it may have left its stack unfit."""
+
+    def __init__(self, make: Callable[[], Watched]) -> None:
+        self._make = make
+        self._writers = ExitStack()
+        self._current: Watched | None = None
+
+    def take(self) -> Watched:
+        """Return the stack that the next change is made on."""
+        if self._current is None or not self._current.is_sound:
+            self.close()
+            self._current = self._make()
+            self._writers.enter_context(self._current.writer)
+        return self._current
+
+    def close(self) -> None:
+        """Stop the writer, and check that nothing it wrote is lost."""
+        self._writers.close()
+        if self._current and self._current.is_sound:
+            self._current.writer.served_all(self._current.client)
+
+
 @pytest.fixture(scope="module")
-def watched(
+def matrix_site(
     fresh_for_module: MakeHosts, make_module_stack: MakeStack, tools: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Watched]:
-    stack = make_module_stack(fresh_for_module(3), clients={"admin": {}, "reader": {}})
-    stack.config["ca"] = {"client": {}, "peer": {}}
-    stack.up()
-    found = Watched(stack, tools, tmp_path_factory.mktemp("files"))
-    with found.writer:
-        yield found
-    found.writer.served_all(found.client)
+) -> Iterator[_Site]:
+    def make() -> Watched:
+        stack = make_module_stack(fresh_for_module(3), clients={"admin": {}, "reader": {}})
+        stack.config["ca"] = {"client": {}, "peer": {}}
+        stack.up()
+        return Watched(stack, tools, tmp_path_factory.mktemp("files"))
+
+    found = _Site(make)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def watched(matrix_site: _Site) -> Watched:
+    return matrix_site.take()
 
 
 def _with_values(watched: Watched, changed: list[Case]) -> list[Case]:
