@@ -32,6 +32,8 @@ NOT_HERE: dict[str, str] = {
     "ssh.private_key": "the same as its file, which is tried",
     "ssh.passphrase": "the key has none",
     "ssh.agent": "no agent runs here",
+    "ssh.agent_key": "no agent runs here",
+    "ssh.agent_key_file": "no agent runs here",
     "ssh.bastion": "see test_ways_in",
     "restored_cluster_id": "see test_restore",
     "ca.client.certificate": "the same as its file, see test_own_authorities",

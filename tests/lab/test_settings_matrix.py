@@ -31,6 +31,7 @@ VALUES: dict[str, Any] = {
     f"nodes.{NODE}.ssh.host_key": "its key, given by itself",
     f"nodes.{NODE}.extra_names": ["etcd.example.com", "192.0.2.7"],
     "ssh.port": 22,
+    "allow_unsafe_etcd_options": ["enable-pprof"],
     "ssh.user": "ops",
     "ssh.sudo": True,
     "binaries.http_proxy": "http://192.0.2.9:3128",
@@ -118,7 +119,12 @@ MINOR = "3.6"
 # Their change restarts nobody and issues nothing, so they are changed together.
 _QUIET_GROUPS = ("deadlines", "snapshots", "binaries", "ssh", "nodes")
 _RESTARTING_GROUPED = {"deadlines.service_start"}
-_QUIET_BY_NAME = {"purge_data_on_destroy", "certificates.renew_before_days", "initial_cluster_token"}
+_QUIET_BY_NAME = {
+    "allow_unsafe_etcd_options",
+    "purge_data_on_destroy",
+    "certificates.renew_before_days",
+    "initial_cluster_token",
+}
 
 ALL = cases(VALUES)
 ADDRESS = f"nodes.{NODE}.address"
