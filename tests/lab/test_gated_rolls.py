@@ -52,11 +52,11 @@ def test_a_roll_stops_where_a_member_cannot_follow(
 
     # A quota below the database is refused before anything restarts.
     pids = stack.pids()
-    stack.config["etcd"] = {"quota-backend-bytes": "10000"}
+    stack.config["etcd"] = {"quota-backend-bytes": "1048576"}
     with Writer(client) as writer:
         said = stack.refused()
     assert writer.failed == []
-    assert "`etcd.quota-backend-bytes` is 10000, but its database has" in said
+    assert "`etcd.quota-backend-bytes` is 1048576, but its database has" in said
     assert stack.pids() == pids and client.json("alarm", "list").get("alarms") in (None, [])
     del stack.config["etcd"]
     stack.up()
