@@ -3,7 +3,7 @@
 import errno
 import socket
 
-from etcd import ssh
+from etcd import login
 from etcd.errors import Problem
 
 
@@ -18,8 +18,8 @@ def test_what_to_do_follows_quoted_log_lines_on_a_line_of_its_own() -> None:
 
 def test_a_host_without_a_route_is_told_in_the_systems_words() -> None:
     error = OSError(errno.EHOSTUNREACH, "Connect call failed ('192.0.2.1', 22)")
-    assert ssh._words(error) == "no route to host"
+    assert login._words(error) == "no route to host"
 
 
 def test_a_name_that_does_not_resolve_keeps_the_resolvers_words() -> None:
-    assert ssh._words(socket.gaierror(-2, "Name or service not known")) == "name or service not known"
+    assert login._words(socket.gaierror(-2, "Name or service not known")) == "name or service not known"
