@@ -182,14 +182,13 @@ def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: 
     """Return what may be done where every member runs and none serves: never more than one of them is touched.
 
     A revision that never served while a former one did may be the cause, and so may a member that is silent while
-    another tells that there is no leader. A restart costs no quorum where one tells that, where the others are enough
-    for one, and with one or two voters.
+    another tells that there is no leader. A restart costs no quorum where one tells that, and with one or two voters.
     """
     stale = [name for name in running if facts[name].running_revision != target.members[name].revision]
     # Another version takes steps before it that need members that serve.
     same = [name for name in running if facts[name].active_version in ("", target.members[name].member.version)]
     lost = any(seen.status and seen.status.leader_id in ("", "0") for seen in facts.values())
-    may_spare = lost or voters <= FEW_VOTERS or len(running) - 1 >= quorum(voters)
+    may_spare = lost or voters <= FEW_VOTERS
     unproven = [name for name in same if facts[name].is_unproven and may_spare]
     changed = [
         name for name in same if name in stale and (voters <= FEW_VOTERS or (lost and facts[name].status is None))
