@@ -186,7 +186,10 @@ class Cluster(pulumi.ComponentResource):
             members=self._members,
             authorities=self._described_authorities(),
             certificates=rotation.described_certificates(
-                settings.certificates, shared=settings.ca.shared, keep_former_addresses=settings.hosts == "ssh"
+                settings.certificates,
+                shared=settings.ca.shared,
+                keep_former_addresses=settings.hosts == "ssh",
+                extra_names={node: each.extra_names for node, each in settings.nodes.items()},
             ),
             replaces=self._replaces,
             restored_cluster_id=settings.restored_cluster_id,

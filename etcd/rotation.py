@@ -1,6 +1,6 @@
 """What the settings say of an authority: who issues, who is trusted, and which change of that is safe for clients."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from etcd import pem
@@ -46,15 +46,25 @@ def _provided(text: str) -> list[str]:
 
 
 def described_certificates(
-    certificates: Certificates, *, shared: bool, keep_former_addresses: bool = False
+    certificates: Certificates,
+    *,
+    shared: bool,
+    keep_former_addresses: bool = False,
+    extra_names: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Return what CAs and peer certificates are made from, as far as a change of it concerns who trusts whom."""
+    """Return what CAs and peer certificates are made from, as far as a change of it concerns who trusts whom.
+
+    `extra_names` are those of the nodes, by node, beside what all have.
+    """
     made_from = certificates.model_dump(include={"subject", "algorithm", "rsa_bits", "ecdsa_curve", "ca_validity_days"})
     return {
         "shared": shared,
         "peer_common_name": certificates.subject.common_name,
         "keep_former_addresses": keep_former_addresses,
         "ca": made_from,
+        "extra_names": {
+            node: sorted({*certificates.extra_names, *names}) for node, names in (extra_names or {}).items()
+        },
     }
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from etcd import rotation
+from etcd import former_addresses, rotation
 from etcd.changes import parse_environment
 from etcd.errors import Problem
 from etcd.observation import HostFacts
+from etcd.ssh import as_text
 
 _ALLOWED_NAME = "peer-cert-allowed-cn"
 
@@ -28,7 +29,53 @@ def problems(before: Mapping[str, Any], after: Mapping[str, Any], facts: Mapping
             if seen.loaded_trust
         }
         found += rotation.name_problems(name, _allowed(after), environments)
-    return found
+    return found or _unfinished(before.get("authorities", {}), after["authorities"], running)
+
+
+def _unfinished(before: Mapping[str, Any], after: Mapping[str, Any], running: Mapping[str, HostFacts]) -> list[Problem]:
+    """Return where another CA is to issue for clients before all members trust it, as they do once an `up` ended well.
+
+    A run that failed has published no bundle either, so clients would meet a CA that they do not know.
+    """
+    issuing = _issuing(running).get("client")
+    if "client" not in before or not issuing:
+        return []
+    known, wanted = (rotation.understood(each)["client"] for each in (before, after))
+    if wanted["issuer"] == known["issuer"]:
+        return []
+    trusts = {f"CA {issuing}" if name == known["issuer"] else name for name in known["trusts"]}
+    behind = [
+        name
+        for name, seen in sorted(running.items())
+        if seen.loaded_trust and len(seen.loaded_trust.client_bundle) < len(trusts)
+    ]
+    if not behind:
+        return []
+    return [
+        Problem(
+            "ca.client",
+            f"{wanted['issuer']} is to issue, but the last `up` did not come to its end: {as_text(behind)} "
+            f"{'does' if len(behind) == 1 else 'do'} not trust it yet, and clients could not know it",
+            f"Let {known['issuer']} issue and run `pulumi up` until it ends well; then go on",
+        )
+    ]
+
+
+def lost_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what to say of names that certificates no longer carry; both are Preflight's inputs."""
+    old, new = (each.get("certificates", {}).get("extra_names", {}) for each in (before, after))
+    gone: dict[str, list[str]] = {}
+    for node in sorted(old.keys() & new.keys()):
+        member = after["members"][node]
+        carried = {*new[node], node, member["address"], *former_addresses.of(member)}
+        for name in set(old[node]) - carried:
+            gone.setdefault(name, []).append(node)
+    return [
+        f"`extra_names`: the certificates of {as_text(nodes)} no longer carry {name}. From this run on, clients that "
+        "use it refuse the member, and members refuse one that connects from it; keep it beside the new one until "
+        "nobody needs it"
+        for name, nodes in sorted(gone.items())
+    ]
 
 
 def _allowed(inputs: Mapping[str, Any]) -> str | None:

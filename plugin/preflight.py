@@ -146,6 +146,9 @@ class Preflight(Resource):
         made_from = rotation.kept(before.get("certificates", {}), inputs.get("certificates", {}), inputs["authorities"])
         for line in made_from:
             await self._tell_once(urn, line)
+        if born:
+            for line in trust_changes.lost_names(before, inputs):
+                await self._tell_once(urn, line, warning=True)
         problems = [
             problem
             for name, seen in looks.items()

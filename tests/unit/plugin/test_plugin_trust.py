@@ -9,7 +9,7 @@ import pytest
 from test_plugin_adoption import authority, running
 from test_plugin_resources import MEMBER, PREFLIGHT, Hosts, check, hosts
 
-from etcd import render, rotation
+from etcd import render, rotation, trust_changes
 from etcd.observation import HostFacts, Stamp
 from etcd.settings import Authority, CertificateAuthorities, Certificates
 from plugin.preflight import Preflight
@@ -154,3 +154,40 @@ def test_a_jump_is_refused_where_every_node_is_another_one_too(hosts: Hosts) -> 
     assert check(hosts, known(inputs()), inputs(**other))[1] == []
     (failure,) = check(hosts, known(inputs()), inputs(JUMP, **other))[1]
     assert failure.startswith("ca.peer: ")
+
+
+def test_a_ca_issues_only_once_all_members_trust_it(hosts: Hosts) -> None:
+    both = Authority(trust_generations=(1, 2))
+    issues = Authority(generation=2, trust_generations=(1, 2))
+    before, after = (inputs(CertificateAuthorities(client=each)) for each in (both, issues))
+    hosts.seen = {"a": serving()}
+    (failure,) = check(hosts, known(before), after)[1]
+    assert failure.startswith("ca.client: generation 2 is to issue, but the last `up` did not come to its end: a does")
+    assert check(hosts, known(before), before)[1] == check(hosts, known(before), inputs())[1] == []
+    assert check(hosts, known(after), after)[1] == [], "the switch itself was interrupted"
+    loaded = hosts.seen["a"].loaded_trust
+    assert loaded
+    wide = replace(loaded, client_bundle=loaded.client_bundle | {"another"})
+    hosts.seen = {"a": replace(serving(), loaded_trust=wide)}
+    assert check(hosts, known(before), after)[1] == []
+    hosts.seen = {"a": replace(serving(), loaded_trust=wide)}
+    assert check(hosts, known(after), before)[1] == [], "taken back"
+
+
+@pytest.mark.parametrize("names", [{"certificates": Certificates(extra_names=("lb.example",))}, {}])
+def test_a_name_that_certificates_lose_is_told_before(hosts: Hosts, names: dict[str, Any]) -> None:
+    own = {} if names else {"a": ["lb.example"]}
+    described = [
+        rotation.described_certificates(each, shared=False, extra_names=nodes)
+        for each, nodes in ((names.get("certificates", Certificates()), own or {"a": []}), (Certificates(), {"a": []}))
+    ]
+    before, after = ({**inputs(), "certificates": each} for each in described)
+    hosts.seen = {"a": serving()}
+    assert check(hosts, known(after), before)[1] == [] and not [line for line in hosts.told if "lb.example" in line]
+    assert check(hosts, known(before), after)[1] == []
+    (told,) = [line for line in hosts.told if "lb.example" in line]
+    assert told.startswith("`extra_names`: the certificates of a no longer carry lb.example")
+    moved = {**after, "members": {"a": replace(MEMBER, address="lb.example").inputs()}}
+    assert trust_changes.lost_names(before, after) == [told] and trust_changes.lost_names(before, moved) == []
+    former = {**known(before), "certificates": {"shared": False}}
+    assert check(hosts, former, after)[1] == [], "a former version noted no names"
