@@ -27,7 +27,8 @@ clear_config() { # CONFIG: removes all that is staged, and what is noted, there
 }
 clear_former() { # INSTALL BIN: clears each former directory that neither the member nor its next start uses
 	[ -f "$config/made" ] || return 0
-	member_pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
+	# What a member that runs reads must stay, so without an answer everything does.
+	member_pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null) || return 0
 	uses=$( { tr '\0' '\n' <"/proc/${member_pid:-0}/environ" | grep '^ETCD_.*FILE='; readlink "/proc/${member_pid:-0}/exe"; } 2>/dev/null || :)
 	uses="$uses
 $(cat /etc/systemd/system/etcd.service 2>/dev/null || :)

@@ -29,7 +29,15 @@ command -v curl >/dev/null 2>&1 && say fetch curl || { command -v wget >/dev/nul
 say machine "$(uname -m)"
 say time "$(date +%s.%N)"
 # $next is the configuration directory that a start would use, $here the one that the running member uses.
+# Where systemd gives no answer, a member that runs must not look like one that is stopped.
+unanswered() {
+	[ -d /run/systemd/system ] || return 0
+	words=$(systemctl show -p MainPID etcd.service 2>&1 >/dev/null | tail -n 1 || :)
+	echo "systemctl does not tell whether etcd runs there${words:+ ($words)}. Nothing was changed; look at systemd on that host" >&2
+	exit 1
+}
 pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
+case $pid in '' | *[!0-9]*) unanswered ;; esac
 pid=${pid:-0}
 in_environ() { tr '\0' '\n' <"/proc/$pid/environ" | sed -n "s/^$1=//p" | head -n 1; } 2>/dev/null
 in_unit() { sed -n "s|^$1=\(/.*\)/$2\$|\1|p" /etc/systemd/system/etcd.service | head -n 1; } 2>/dev/null
@@ -103,8 +111,9 @@ for name in etcd etcdctl etcdutl; do
 done
 say revision "$(basename "$(readlink "$next/current" 2>/dev/null || :)")"
 say certificates "$(basename "$(readlink "$here/certificates/current" 2>/dev/null || :)")"
-systemctl show -p LoadState -p ActiveState -p SubState -p MainPID -p NRestarts -p UnitFileState -p FragmentPath \
-	etcd.service 2>/dev/null | sed 's/^/unit./' || :
+properties=$(systemctl show -p LoadState -p ActiveState -p SubState -p MainPID -p NRestarts -p UnitFileState -p FragmentPath \
+	etcd.service 2>/dev/null || :)
+case $properties in *MainPID=*) printf '%s\n' "$properties" | sed 's/^/unit./' ;; *) unanswered ;; esac
 # In systemd's order of precedence. It names no drop-ins of a unit that is not there yet, and has not read new ones.
 for kind in etcd.service.d service.d; do
 	for place in /etc/systemd/system.control /run/systemd/system.control /run/systemd/transient /etc/systemd/system \

@@ -211,3 +211,33 @@ def test_a_port_that_is_wanted_and_taken_shows_while_the_member_runs(
         other.stdin.close()
     assert [(number, str(other.pid) in who) for number, who in seen.listening] == [(port, True)]
     assert own.listening == (), "a port that the member serves on is its own"
+
+
+NO_SYSTEMD = """#!/bin/sh
+case "$*" in {failing}) echo 'Failed to get properties: Connection timed out' >&2; exit 1 ;; *) echo {pid} ;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("failing", "said"), [("show*", " (Failed to get properties: Connection timed out)"), ("*LoadState*", "")]
+)
+def test_a_host_whose_systemd_gives_no_answer_is_an_error_and_not_a_stopped_member(
+    host: Namespace, tmp_path: Path, old: Path, failing: str, said: str
+) -> None:
+    activate(host, tmp_path, old)
+    with running(host, tmp_path, old, "https://0.0.0.0:2379"):
+        pid = (host.folder / "answers").read_text().strip()
+        broken = tmp_path / "broken" / "systemctl"
+        broken.parent.mkdir()
+        broken.write_text(NO_SYSTEMD.format(failing=failing, pid=pid))
+        broken.chmod(0o755)
+        arguments = [str(tmp_path / name) for name in ("wanted", "data", "data/member/wal", "apps", "sbin")]
+        path = {"PATH": f"{broken.parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
+        host.out("mkdir -p /run/systemd/system")
+        wanted = *arguments, "12379", "12380", "3.6.16", "member", "", ""
+        done = host.run(scripts.script("observe"), *wanted, variables=path)
+        host.out("rm -r /run/systemd")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"systemctl does not tell whether etcd runs there{said}. Nothing was changed; look at systemd on that host"
+    )
