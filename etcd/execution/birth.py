@@ -14,6 +14,7 @@ from etcd.observation import observe
 from etcd.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, born_text, unasked
 from etcd.planning.bootstrap import has_other_data, is_member
 from etcd.render import bootstrap_environment
+from etcd.ssh import as_text
 
 # Where a test asks for a crash after so many of the first starts.
 _STARTS_BEFORE_CRASH = {"first-started": 1, "second-started": 2}
@@ -141,15 +142,34 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
 
 
 async def _put_back_in_turn(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
-    """Put back together those whose process has ended, and of those that run one after the other."""
+    """Put back together those whose process has ended, and of those that run one after the other.
+
+    The first that runs on its former settings and serves no more than before shows that these are not the cause, or
+    that our question is: the others stay as they are.
+    """
     looks = await hands.on_each(formers, hands.look)
     ended = [name for name in formers if not looks[name].is_running]
-    for group in filter(None, (ended, *([name] for name in formers if name not in ended))):
-        try:
-            await put_back(hands, {name: formers[name] for name in group}, error)
-        except ClusterError as found:
-            error = found
+    running = [name for name in formers if name not in ended]
+    if ended:
+        error = await _put_back(hands, {name: formers[name] for name in ended}, error)
+    for number, name in enumerate(running):
+        error = await _put_back(hands, {name: formers[name]}, error)
+        rest = running[number + 1 :]
+        if rest and not (await hands.look(name)).serves:
+            left = Problem(
+                as_text(rest),
+                f"left as it is, since {name} does not serve on its former settings either",
+                "Find out why these members do not serve before any of them is restarted",
+            )
+            raise ClusterError(*error.problems, left)
     raise error
+
+
+async def _put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> ClusterError:
+    try:
+        await put_back(hands, formers, error)
+    except ClusterError as found:
+        return found
 
 
 async def await_serving(hands: Hands, step: AwaitServing) -> None:

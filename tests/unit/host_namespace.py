@@ -21,7 +21,7 @@ exec cat
 """
 _SYSTEMCTL = """#!/bin/sh
 printf '%s\\n' "$*" >>"{folder}/called"
-case "$*" in *--value*) cat "{folder}/answers" ;; esac
+case "$*" in *--value*) cat "{folder}/answers" ;; show*MainPID*) echo MainPID=0 ;; esac
 """
 
 

@@ -16,7 +16,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
 @pytest.fixture
 def host(shared: Namespace) -> Namespace:
     """Return a host that was just booted: nothing in /run, up for 1000 s."""
-    shared.out("rm -rf /run/etcd-cluster /etc/systemd/system/*")
+    shared.out("rm -rf /run/etcd-cluster /run/systemd /etc/systemd/system/*")
     shared.set_uptime(1000)
     shared.answer("")
     (shared.folder / "called").unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from core_samples import listed, member, member_id, serving, silent, status, sto
 
 from etcd import scripts
 from etcd.errors import ClusterError
-from etcd.execution import Deadlines, Hands, execute, hands, restart
+from etcd.execution import Deadlines, Hands, execute, hands, restart, rollback
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts, MemberStatus
 from etcd.planning import Restart, StartExisting, Step, Target
@@ -177,7 +177,10 @@ def test_all_members_of_a_stopped_cluster_go_back_together(monkeypatch: pytest.M
     assert said.count("it runs on its former settings again") == 3
 
 
-def test_members_that_run_go_back_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("helps", "touched"), [(True, "cab"), (False, "ca")])
+def test_members_that_run_go_back_one_after_the_other_as_long_as_it_helps(
+    helps: bool, touched: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The whole cluster was stopped and started; a and b run by now, and c has ended."""
     order: list[str] = []
 
@@ -190,6 +193,8 @@ def test_members_that_run_go_back_one_after_the_other(monkeypatch: pytest.Monkey
             return await super().run(script, *arguments, check=check, **ways)
 
     async def look(_: Any, name: str) -> HostFacts:
+        if helps and hosts[name].current == "r0":
+            return serving(name)
         return stopped(name) if name == "c" else silent(name)
 
     former = {"active_revision": "r1", "active_data": "/d", "served_revision": "r0", "served_data": "/d"}
@@ -197,8 +202,10 @@ def test_members_that_run_go_back_one_after_the_other(monkeypatch: pytest.Monkey
     for name, host in hosts.items():
         host.name = name
     monkeypatch.setattr(hands.Hands, "look", look)
-    take(StartExisting(("a", "b", "c")), hosts, {name: stopped(name, **former) for name in "abc"}, monkeypatch)
-    assert order == ["start c", "wait c", "start a", "wait a", "start b", "wait b"]
+    monkeypatch.setattr(rollback, "_ANSWER_SECONDS", -1)
+    said = take(StartExisting(("a", "b", "c")), hosts, {name: stopped(name, **former) for name in "abc"}, monkeypatch)
+    assert order == [f"{what} {name}" for name in touched for what in ("start", "wait")]
+    assert ("b: left as it is, since a does not serve on its former settings either" in said) is not helps
 
 
 def test_a_member_that_runs_and_does_not_answer_goes_back_too(monkeypatch: pytest.MonkeyPatch) -> None:
