@@ -21,6 +21,7 @@ def certificates(now: Situation) -> list[Step]:
         return []
     if trust.must_widen_first(now, leafs):
         return []
+    trust.refuse_lost_clients(now, wanted)
     return [SwitchCertificates(leafs)]
 
 

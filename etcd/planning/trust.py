@@ -43,6 +43,28 @@ def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
     return bool(pending)
 
 
+def refuse_lost_clients(now: Situation, names: Iterable[str]) -> None:
+    """Refuse to leave a CA of clients and its trust in one run: they hold certificates of the CA that issued until now.
+
+    Among members one roll may do both.
+    """
+    used = {
+        seen.loaded_trust.server_issuer: name
+        for name, seen in sorted(now.facts.items())
+        if seen.is_running and seen.loaded_trust and seen.loaded_trust.server_issuer in seen.loaded_trust.client_bundle
+    }
+    for name in names:
+        staged = now.facts[name].staged_trust
+        for issuer, other in used.items():
+            if staged and issuer not in staged.client_bundle:
+                raise refuse(
+                    name,
+                    f"it is to trust no longer the CA that issued the certificates in use ({other}'s is one), so every "
+                    "client that holds such a certificate would be refused",
+                    PHASES,
+                )
+
+
 def refuse_narrow(now: Situation, names: Iterable[str]) -> None:
     """Refuse bundles that do not verify the leafs that the members use."""
     for name in names:

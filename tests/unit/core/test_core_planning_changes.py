@@ -239,6 +239,22 @@ def test_a_bundle_is_narrowed_once_all_leafs_are_from_the_new_ca() -> None:
     assert [type(step) for step in steps(seen, target(revision="r2"))] == [Restart] * 3
 
 
+def test_a_ca_of_clients_is_not_left_and_forgotten_in_one_run() -> None:
+    # a second step of a rotation that failed, taken for done by the third; or the state of an earlier time
+    seen = rotating(trusting(OLD, NEW, issuer=OLD), trusting(NEW, issuer=NEW))
+    assert "every client that holds such a certificate" in refused(seen, target(revision="r2", certificates="c2"))
+    taken_back = rotating(trusting(OLD, NEW, issuer=NEW), trusting(OLD, NEW, issuer=OLD))
+    assert steps(taken_back, target(certificates="c2")) == [SwitchCertificates(("a", "b", "c"))]
+
+
+def test_members_may_leave_a_ca_and_forget_it_in_one_run() -> None:
+    def trust(peers: set[str], issuer: str) -> Trust:
+        return Trust(frozenset({OLD}), frozenset(peers), OLD, issuer)
+
+    due = steps(rotating(trust({OLD, NEW}, OLD), trust({NEW}, NEW)), target(revision="r2", certificates="c2"))
+    assert due == [SwitchCertificates(("a", "b", "c"))], "the restarts are planned once the leafs are in use"
+
+
 def test_a_ca_that_was_renewed_with_its_key_rolls_like_any_setting() -> None:
     seen = rotating(trusting(OLD, issuer=OLD), trusting(OLD, issuer=OLD))
     due = steps(seen, target(revision="r2", certificates="c2"))
