@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from etcd import doubt
+from etcd import doubt, former_addresses
 from etcd.elsewhere import alive_elsewhere
 from etcd.errors import ClusterError, Problem
 from etcd.listing import NEW, Listing, Staging, listing
@@ -56,6 +56,30 @@ async def foreseen(
         if doubt.is_passing(target, facts, alive):
             return Listing("")
         raise
+
+
+def unstaged(context: Context, inputs: Mapping[str, Any], state: Mapping[str, Any]) -> list[Problem]:
+    """Return which members changed though nothing of this run stages the change: their Service is left out of it."""
+    members, before = inputs["members"], state.get("members", {})
+    services = [each["member"] for each in context.run.wanted("etcd:index:Service")]
+    if not isinstance(members, Mapping) or has_unknown(services):
+        return []
+    staged = {each["name"] for each in services}
+    return [
+        Problem(
+            name,
+            "its Service is left out of this run by `--target` or `--exclude`, so its changed settings are not staged",
+            "Run `pulumi up` without them",
+        )
+        for name, member in sorted(members.items())
+        if name not in staged and _settings(member) != _settings(before.get(name))
+    ]
+
+
+def _settings(member: Any) -> Any:
+    if not isinstance(member, Mapping):
+        return member
+    return {key: value for key, value in member.items() if key not in (*_NAMES, former_addresses.KEY)}
 
 
 def _stagings(context: Context) -> dict[str, Staging]:

@@ -14,7 +14,7 @@ from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Refusal, Target, TargetMember
 from etcd.ssh import Address, Session
-from plugin.foreseen import LATER, foreseen, without_unknown_names
+from plugin.foreseen import LATER, foreseen, unstaged, without_unknown_names
 from plugin.resource import Failure, Properties, Resource
 from plugin.run import machine
 from plugin.values import UNKNOWN
@@ -90,6 +90,8 @@ class Rollout(Resource):
         if changed - _FOR_DESTROY or ("running" in state and state["running"] != _wanted(new)):
             if not self.context.run.wanted("etcd:index:Preflight"):
                 return new, [Failure("", str(_UNCHECKED))]
+            if problems := unstaged(self.context, new, state):
+                return new, [Failure("", str(problem)) for problem in problems]
             try:
                 await self._list(urn, new, state)
             except Refusal as refusal:
@@ -229,6 +231,8 @@ class Rollout(Resource):
     async def _converge(self, urn: str, inputs: Properties, state: Properties) -> Properties:
         if not self.context.run.wanted("etcd:index:Preflight"):
             raise ClusterError(_UNCHECKED)
+        if problems := unstaged(self.context, inputs, state):
+            raise ClusterError(*problems)
 
         async def say(message: str) -> None:
             await self.say(urn, message)

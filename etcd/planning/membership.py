@@ -3,7 +3,8 @@
 A healthy swap adds before it removes, so that it never has less fault tolerance than before.
 """
 
-from etcd.observation import ListedMember
+from etcd.changes import former_peer_urls
+from etcd.observation import HostFacts, ListedMember
 from etcd.planning import replacement
 from etcd.planning.situation import Situation
 from etcd.planning.steps import (
@@ -71,6 +72,7 @@ def repair(now: Situation) -> list[Step]:
         # One that runs and restarts anyway moves with its restart, so that never two members are between two URLs.
         restarts = moved and moved.is_running and moved.running_revision != now.target.members[name].revision
         if moved and moved.has_wal and not restarts:
+            _refuse_where_it_does_not_listen(now, name, moved)
             steps.append(UpdatePeerUrl(name, entry.member_id))
     for name, entry in now.by_url.items():
         seen = now.facts.get(name)
@@ -108,6 +110,17 @@ def repair(now: Situation) -> list[Step]:
     if unrecorded:
         steps.append(RecordBirth(unrecorded))
     return steps
+
+
+def _refuse_where_it_does_not_listen(now: Situation, name: str, seen: HostFacts) -> None:
+    """Refuse to tell the cluster a URL that a running member does not have and, as it is staged, does not get."""
+    has, wanted = former_peer_urls(seen), now.target.members[name].member.peer_url
+    if seen.is_running and has and wanted not in has:
+        raise refuse(
+            name,
+            f"the settings want it at {wanted}, and what is staged for it leaves it at {', '.join(has)}",
+            "Run `pulumi up` without `--target` and `--exclude`",
+        )
 
 
 def add(now: Situation) -> list[Step]:

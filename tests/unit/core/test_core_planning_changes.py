@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from core_samples import down, empty, listed, member, member_id, serving, silent, status, stopped, target
 
+from etcd import render
 from etcd.errors import Problem
 from etcd.observation import HostFacts, ListedMember
 from etcd.pem import Trust
@@ -282,6 +283,19 @@ AT_OLD_ADDRESS = entry("c", peer_urls=("https://192.0.2.9:2380",))
 def test_a_host_that_kept_its_data_at_a_new_address_is_told_to_the_cluster() -> None:
     seen = members_of({**ALL_SERVE, "c": stopped("c")}, listed("a"), listed("b"), AT_OLD_ADDRESS)
     assert steps(seen, target())[0] == UpdatePeerUrl("c", member_id("c"))
+
+
+def test_no_member_is_listed_at_an_address_that_it_does_not_get() -> None:
+    text = render.environment_text(render.environment(target().members["c"].member))
+    seen = members_of({**ALL_SERVE, "c": serving("c", active_environment=text)}, *map(listed, "abc"))
+    wanted = target()
+    moved = replace(wanted.members["c"], member=replace(wanted.members["c"].member, peer_port=9100))
+    with_moved = replace(wanted, members={**wanted.members, "c": moved})
+    assert "what is staged for it leaves it at" in refused(seen, with_moved)
+    staged = replace(moved, revision="r2")
+    assert steps(seen, replace(wanted, members={**wanted.members, "c": staged}))[0] == Restart(
+        "c", False, member_id("c")
+    )
 
 
 def test_an_empty_host_at_a_new_address_takes_the_place_of_a_dead_one() -> None:

@@ -29,6 +29,7 @@ from etcd.errors import ClusterError
 from etcd.observation import Stamp
 from plugin.host import Host
 from plugin.rollout import Rollout
+from plugin.values import UNKNOWN
 
 __all__ = ["converged", "hosts"]
 
@@ -126,8 +127,27 @@ def test_nothing_is_changed_that_no_preflight_has_looked_at(hosts: Hosts, conver
         asyncio.run(rollout.create(ROLLOUT_URN, ROLLOUT))
     assert converged == []
     hosts.run.checked[PREFLIGHT_URN] = {}
+    hosts.run.checked["urn:pulumi:dev::project::etcd:index:Service::a"] = {"member": UNKNOWN}
     hosts.seen = {"a": BARE}
     assert failures({}, ROLLOUT) == 0
+
+
+def test_a_change_that_no_service_of_the_run_stages_is_refused(hosts: Hosts, converged: list[Any]) -> None:
+    hosts.seen = {"a": BARE}
+    rollout, service = Rollout(hosts), "urn:pulumi:dev::project::etcd:index:Service::a"
+    moved = {**ROLLOUT, "members": {"a": {**ROLLOUT["members"]["a"], "peer_port": 9100}}}
+    hosts.run.read[ROLLOUT_URN] = ROLLED
+    hosts.run.checked = {PREFLIGHT_URN: {}}
+    (failure,) = asyncio.run(rollout.check(ROLLOUT_URN, ROLLOUT, moved))[1]
+    assert failure.reason.startswith("a: its Service is left out of this run by `--target`")
+    with pytest.raises(ClusterError, match="its Service is left out"):
+        asyncio.run(rollout.update(ROLLOUT_URN, ROLLED, moved))
+    assert converged == []
+    restaged = {**ROLLOUT, "members": {"a": {**ROLLOUT["members"]["a"], "revision": "r2"}}}
+    asyncio.run(rollout.update(ROLLOUT_URN, ROLLED, restaged))
+    hosts.run.checked[service] = {"member": moved["members"]["a"]}
+    asyncio.run(rollout.update(ROLLOUT_URN, ROLLED, moved))
+    assert len(converged) == 2
 
 
 # Host
