@@ -134,6 +134,7 @@ class HostFacts:
     closed: tuple[Closed, ...] = ()
     addresses: tuple[str, ...] = ()
     has_former: bool = False
+    data_holder: str = ""
     query: Query = Query.NOT_ASKED
     query_words: str = ""
     place: Place | None = None
@@ -268,6 +269,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         closed=tuple(directories.closed(line) for line in values.get("closed", [])),
         addresses=tuple(values.get("address", [])),
         has_former=one("former") == "yes",
+        data_holder=one("holder"),
         drop_ins=tuple(_drop_in(line) for line in values.get("drop_in", [])),
     )
 

@@ -141,6 +141,7 @@ def _plan_serving(now: Situation) -> Plan:
             if not steps:
                 raise
             break
-    told = [*now.down.values(), *unasked.problems(now.wanted_facts)]
+    outside = [starts.held(name, seen) for name, seen in now.wanted_facts.items() if seen.data_holder]
+    told = [*now.down.values(), *unasked.problems(now.wanted_facts), *outside]
     found = Plan(tuple(steps), tuple(str(problem) for problem in told))
     return trial.before(starts.checked(found, now), now)

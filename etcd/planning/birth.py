@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from etcd import unit_files
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning import bootstrap, unasked
@@ -171,6 +172,9 @@ def _start_stopped(
         return Plan(tuple(steps), warnings)
     stopped = [name for name in with_data if not facts[name].is_running]
     stopped += sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)
+    # They start as they are; a mask or a drop-in may say that somebody put that member out of service.
+    unfit = [name for name in stopped if name in leaving and unit_files.problems(target.leaving[name], leaving[name])]
+    stopped = [name for name in stopped if name not in unfit]
     if stopped:
         steps.append(StartExisting(tuple(stopped)))
     return Plan(

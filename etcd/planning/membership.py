@@ -58,7 +58,8 @@ def drop(now: Situation) -> list[Step]:
     listed = {entry.member_id for entry in now.listed}
     for name in now.target.leaving:
         seen = now.facts.get(name)
-        if seen and (seen.is_running or seen.has_wal) and not (seen.wal and seen.wal.member_id in listed):
+        ids = {each.member_id for each in (seen.wal, seen.status) if each} if seen else set()
+        if seen and (seen.is_running or seen.has_wal) and not ids & listed:
             steps.append(Retire(name))
     return steps
 

@@ -1,6 +1,8 @@
-"""No member is started where other unit files on its host would make it another than the settings say."""
+"""No member is started where other unit files would make it another, nor on data that another process uses."""
 
 from etcd import unit_files
+from etcd.errors import Problem
+from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.steps import Plan, Restart, StartExisting, StartJoin, StartNew
 from etcd.planning.target import Refusal
@@ -17,7 +19,8 @@ def checked(plan: Plan, now: Situation) -> Plan:
                 started[step.name] = None
             case _:
                 pass
-    found = [
+    found = [held(name, now.facts[name]) for name in started if name in now.facts and now.facts[name].data_holder]
+    found += [
         problem
         for name in started
         if name in now.facts and name in now.target.members
@@ -26,3 +29,12 @@ def checked(plan: Plan, now: Situation) -> Plan:
     if found:
         raise Refusal(*found)
     return plan
+
+
+def held(name: str, seen: HostFacts) -> Problem:
+    """Return what is wrong with a host on which a process that is not the unit's uses the member's data."""
+    return Problem(
+        name,
+        f"its data is in use by {seen.data_holder}, which is no process of etcd.service",
+        "Stop that process there, in the way it was started; then `pulumi up` starts the member as a service again",
+    )

@@ -92,6 +92,17 @@ esac
 for directory in "${wanted_data%/*}" ${wanted_wal:+"${wanted_wal%/*}"} "${wanted%/*}" "$install" "$bin"; do say_closed "$directory"; done
 say_addresses
 [ ! -d "$data/member" ] || say leftover yes
+# etcd holds a lock on its database as long as it runs, also where it is no process of the unit.
+if [ "$pid" = 0 ] && [ -f "$data/member/snap/db" ]; then
+	locked=0
+	flock -n "$data/member/snap/db" true 2>/dev/null || locked=$?
+	if [ "$locked" = 1 ]; then
+		fd=$(timeout 5 find -L /proc/[0-9]*/fd -maxdepth 1 -samefile "$data/member/snap/db" 2>/dev/null | head -n 1)
+		owner=${fd#/proc/}
+		owner=${owner%%/*}
+		say holder "$(cat "/proc/${owner:-0}/comm" 2>/dev/null || echo 'another process')${owner:+ (pid $owner)}"
+	fi
+fi
 for segment in "$wal"/*.wal; do
 	[ ! -f "$segment" ] || say wal "$(head -c 512 "$segment" | base64 -w 0)"
 	break

@@ -1,0 +1,86 @@
+"""Members that run outside the unit, and leaving ones that somebody put out of service."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from core_samples import empty, member, member_id, serving, stopped, target
+from host_namespace import Namespace
+
+from etcd import scripts
+from etcd.drop_ins import DropIn
+from etcd.errors import Problem
+from etcd.observation import HostFacts, parse
+from etcd.planning import Refusal, RemoveMember, StartExisting, plan
+
+HOLDS_LOCK = """
+import fcntl, sys
+database = open(sys.argv[1])
+fcntl.flock(database, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+BY_HAND = "etcd (pid 7)"
+
+
+def test_a_look_finds_the_process_that_uses_the_data_of_a_stopped_member(host: Namespace, tmp_path: Path) -> None:
+    database = tmp_path / "data" / "member" / "snap" / "db"
+    database.parent.mkdir(parents=True)
+    database.touch()
+    arguments = [str(tmp_path / name) for name in ("etc", "data", "data/member/wal", "opt", "bin")]
+
+    def look() -> HostFacts:
+        looked = host.out(scripts.script("observe"), *arguments, "2379", "2380", "3.6.16", "member", "", "")
+        return parse(looked, 0, 0)
+
+    host.answer("0")
+    command = ["python3", "-c", HOLDS_LOCK, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin and other.stdout and other.stdout.readline()
+        held = look().data_holder
+        host.answer(str(other.pid))
+        assert look().data_holder == "", "the unit's own process"
+        other.stdin.close()
+    host.answer("0")
+    assert (held, look().data_holder) == (f"python3 (pid {other.pid})", "")
+
+
+def refused(seen: Mapping[str, HostFacts | Problem]) -> str:
+    with pytest.raises(Refusal) as refusal:
+        plan(seen, target())
+    return str(refusal.value)
+
+
+def test_no_member_is_started_on_data_that_another_process_uses() -> None:
+    outside = {name: stopped(name, data_holder=BY_HAND, active_revision="r0") for name in "abc"}
+    words = refused(outside)
+    assert words.count("its data is in use by etcd (pid 7), which is no process of etcd.service") == 3
+    assert "b: its data is in use" in refused({**outside, "a": serving("a"), "c": serving("c")})
+    assert "in use" in refused({**dict.fromkeys("ac", empty()), "b": stopped("b", data_holder=BY_HAND, born=None)})
+
+
+def test_a_member_that_runs_outside_the_unit_and_answers_is_named() -> None:
+    seen = {"a": serving("a"), "b": serving("b"), "c": stopped("c", data_holder=BY_HAND)}
+    found = plan(seen, target(), frozenset({member_id("c")}))
+    assert found.steps == () and any(each.startswith("c: its data is in use by etcd") for each in found.warnings)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unit": {"MainPID": "0", "LoadState": "masked"}},
+        {"drop_ins": (DropIn("/etc/systemd/system/etcd.service.d/a.conf", "[Service]\nEnvironmentFile=/etc/x\n"),)},
+    ],
+)
+def test_a_leaving_member_that_was_put_out_of_service_is_not_started(changes: dict[str, object]) -> None:
+    seen = {name: stopped(name) for name in "ab"}
+    wanted = target("ab", leaving={"c": member("c")}, known=frozenset("abc"))
+    assert plan({**seen, "c": stopped("c")}, wanted).steps == (StartExisting(("a", "b", "c")),)
+    assert plan({**seen, "c": stopped("c", **changes)}, wanted).steps == (StartExisting(("a", "b")),)
+
+
+def test_a_leaving_member_whose_log_cannot_be_read_is_removed_before_it_is_stopped() -> None:
+    seen = {"a": serving("a"), "b": serving("b"), "c": serving("c", wal=None)}
+    first = plan(seen, target("ab", leaving={"c": member("c")}, known=frozenset("abc"))).steps[0]
+    assert isinstance(first, RemoveMember) and first.member_id == member_id("c")
