@@ -16,6 +16,8 @@ from etcd.planning.bootstrap import has_other_data, is_member
 from etcd.render import bootstrap_environment
 from etcd.ssh import as_text
 
+# How long a member may take for an answer with new certificates; it reads them at each new connection.
+_ANSWER_SECONDS = 15
 # Where a test asks for a crash after so many of the first starts.
 _STARTS_BEFORE_CRASH = {"first-started": 1, "second-started": 2}
 
@@ -211,11 +213,37 @@ async def _record(hands: Hands, name: str, text: str) -> None:
 
 
 async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
-    """Switch each node's link to the staged leafs."""
-
-    async def switch(name: str) -> None:
-        certificates = hands.target.members[name].certificates
-        await hands.guarded(name, "certificates", hands.member(name).layout.config_dir, certificates)
-
-    await hands.on_each(step.names, switch)
+    """Switch each node's link to the staged leafs: first on one that serves, which must go on to serve with them."""
+    first = min(
+        (name for name in step.names if name in hands.serving), key=lambda name: (hands.leads(name), name), default=None
+    )
+    if first:
+        await _switch(hands, first, hands.target.members[first].certificates)
+        crash_point("first-certificates-switched")
+        try:
+            await hands.await_serving(first, _ANSWER_SECONDS)
+        except ClusterError as error:
+            await _switch_back(hands, first, error)
+    await hands.on_each(
+        [name for name in step.names if name != first],
+        lambda name: _switch(hands, name, hands.target.members[name].certificates),
+    )
     crash_point("certificates-switched")
+
+
+async def _switch(hands: Hands, name: str, certificates: str) -> None:
+    await hands.guarded(name, "certificates", hands.member(name).layout.config_dir, certificates)
+
+
+async def _switch_back(hands: Hands, name: str, error: ClusterError) -> NoReturn:
+    former, result = hands.facts[name].active_certificates, ""
+    if former and hands.config_dir(name) == hands.member(name).layout.config_dir:
+        await _switch(hands, name, former)
+        result = ", so it has its former ones again"
+    raise ClusterError(
+        Problem(
+            name,
+            f"it did not go on to serve with its new certificates{result}: {error.problems[0].what}",
+            "Correct the settings of the certificates; no other member got new ones",
+        )
+    ) from None
