@@ -33,7 +33,7 @@ async def execute(hands: Hands, step: planning.Step) -> None:
         case planning.Restart():
             await restart.restart(hands, step)
         case planning.Reinstall():
-            await hands.activate(step.name, starts=False)
+            await hands.activate(step.name, then="runs")
         case planning.RememberServed():
             await hands.on_each(step.names, hands.remember_served)
         case planning.RemoveMember():

@@ -120,10 +120,10 @@ async def start_existing(hands: Hands, step: StartExisting) -> None:
         if name in switched:
             if former := await hands.former(name):
                 formers[name] = former
-            await hands.relocate(name)
-            await hands.activate(name)
+            await hands.relocate(name, idle=True)
+            await hands.activate(name, then="idle")
         else:
-            await hands.relocate(name, back=True)
+            await hands.relocate(name, back=True, idle=True)
         return await hands.start(name, "start")
 
     before = await hands.on_each(step.names, start)

@@ -240,10 +240,11 @@ class Hands:
         for each in sorted(noted):
             await self.guarded(name, "served", each, revision or self.target.members[name].revision, of)
 
-    async def activate(self, name: str, former: Former | None = None, starts: bool = True) -> None:
+    async def activate(self, name: str, former: Former | None = None, then: str = "starts") -> None:
         """Make the staged revision what the next start uses, or a former one.
 
-        Where that is of another account, and the member `starts` right afterwards, it is stopped first.
+        Where that is of another account, and the member `starts` right afterwards, it is stopped first. `idle` is the
+        same for one that was seen stopped, and raises where it serves by now; with `runs` it just goes on.
         """
         target = self.target.members[name]
         layout = target.member.layout
@@ -264,7 +265,7 @@ class Hands:
             target.member.user,
             target.member.group,
             layout.config_dir if former else self.config_dir(name),
-            "starts" if starts else "runs",
+            then,
             seconds=self.deadlines.command + self.deadlines.shutdown,
         )
 
@@ -273,9 +274,10 @@ class Hands:
         config = config_dir or self.member(name).layout.config_dir
         return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
 
-    async def relocate(self, name: str, back: bool = False) -> None:
+    async def relocate(self, name: str, back: bool = False, idle: bool = False) -> None:
         """Stop the member and move its data, where it is not whole in the directories that are wanted.
 
+        One that was seen `idle` and serves by now is not stopped; that raises.
         With `back`, what an interrupted move has taken returns to the directories that the active revision names.
         """
         seen, member = self.facts[name], self.member(name)
@@ -285,7 +287,7 @@ class Hands:
         if not seen.active_data or (place == wanted and not seen.is_moving):
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
-        arguments = self.config_dir(name), *place, *wanted, member.user, member.group
+        arguments = [self.config_dir(name), *place, *wanted, member.user, member.group, *(["idle"] if idle else [])]
         await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:

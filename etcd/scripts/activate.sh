@@ -1,9 +1,14 @@
-# activate.sh CONFIG REVISION CERTIFICATES BIN INSTALL DATA WAL USER GROUP FORMER starts|runs
+# activate.sh CONFIG REVISION CERTIFICATES BIN INSTALL DATA WAL USER GROUP FORMER starts|idle|runs
 # Makes a staged revision what the next (re)start uses. FORMER is the configuration directory until then; the leaf
-# certificates may have been staged in that one only. CERTIFICATES `current` leaves them as they are.
+# certificates may have been staged in that one only. CERTIFICATES `current` leaves them as they are. `idle` is a start of what is taken
+# to be stopped: where it serves by now, nothing changes.
 config=$1 revision=$2 certificates=$3 bin=$4 install=$5 data=$6 wal=$7 user=$8 group=$9
 shift 9
 former=${1:-$config} then=${2:-starts}
+if [ "$then" = idle ]; then
+	refuse_active
+	then=starts
+fi
 staged=$config/revisions/$revision
 (cd "$staged" && sha256sum -c --status SHA256SUMS) || { echo "revision $revision is not staged whole in $staged" >&2; exit 1; }
 version_dir=$install/v$(cat "$staged/version")

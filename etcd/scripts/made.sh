@@ -28,3 +28,8 @@ link() { # TARGET PATH: switch a link in one step
 	ln -s "$1" "$2.new"
 	mv -fT "$2.new" "$2"
 }
+refuse_active() { # a member that was stopped when it was looked at, and that systemd has started since
+	[ "$(systemctl show -p ActiveState --value etcd.service)" = active ] || return 0
+	echo 'etcd was started there since it was looked at; nothing was changed. Run `pulumi up` again' >&2
+	exit 1
+}

@@ -1,4 +1,5 @@
-# relocate.sh CONFIG OLD_DATA OLD_WAL NEW_DATA NEW_WAL USER GROUP: moves a member's data while it is stopped.
+# relocate.sh CONFIG OLD_DATA OLD_WAL NEW_DATA NEW_WAL USER GROUP [idle]: moves a member's data while it is stopped.
+# With `idle` it stops nothing that serves by now.
 # An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
 # the source when it had to be copied to another file system; nothing is removed but an unfinished copy.
 # What an interrupted move has left in several places is brought together.
@@ -17,6 +18,7 @@ room() { # KIBIBYTES DIRECTORY: fails while the member still runs
 	echo "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back" >&2
 	exit 1
 }
+[ "${8:-}" != idle ] || refuse_active
 parts "$old_data" "$old_wal"
 data_size=0 log_size=0
 if [ "$member" != "$new_data/member" ]; then data_size=$(copied "$member" "$new_data"); fi

@@ -74,6 +74,31 @@ def test_what_is_only_put_back_in_place_stops_nothing(host: Namespace, tmp_path:
     assert "stop etcd.service" not in host.called and owners(tmp_path) == {("user", OLD), ("group", group(OLD))}
 
 
+@pytest.mark.parametrize("script", ["activate", "relocate"])
+def test_a_member_that_was_stopped_and_serves_by_now_is_not_stopped_again(
+    host: Namespace, tmp_path: Path, config: Path, script: str
+) -> None:
+    host.answer("active")
+    places = str(tmp_path / "data"), "", str(tmp_path / "elsewhere"), ""
+    arguments = {
+        "activate": (
+            *(str(config), "r2", "c1"),
+            f"{tmp_path}/bin",
+            f"{tmp_path}/opt",
+            places[0],
+            "",
+            "root",
+            "root",
+            "",
+        ),
+        "relocate": (str(config), *places, "root", "root"),
+    }
+    done = host.run(scripts.script(script), *arguments[script], "idle")
+    assert done.returncode == 1 and "etcd was started there since it was looked at" in done.stderr
+    assert (config / "current").readlink() == Path("revisions/r1") and not (tmp_path / "elsewhere").exists()
+    assert not {"stop etcd.service", "disable --quiet etcd.service"} & set(host.called)
+
+
 def test_new_keys_are_readable_by_the_account_that_runs(host: Namespace, config: Path) -> None:
     stage(config, "certificates", "c2", {"server-key.pem": render.StagedFile("key", private=True)})
     host.out(f"chown -R root:{group(NEW)} {config}/certificates/c2")
