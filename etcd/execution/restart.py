@@ -11,9 +11,12 @@ from etcd.execution.rollback import NewAlarm, put_back, update_peer_urls
 from etcd.observation import ListedMember, parse_alarms
 from etcd.planning import Restart, quota
 from etcd.planning.versions import minor
+from etcd.query import words
 
 # A cluster in use writes within this time; etcd raises the alarm at the first write that does not fit.
 _ALARM_SECONDS = 3.0
+# Between the questions for the list of alarms, before a roll stops without an answer.
+_AGAIN_SECONDS = (1.0, 2.0, 4.0, 0.0)
 _ALARM_ACTION = {
     "NOSPACE": "Set a `etcd.quota-backend-bytes` that the database fits in, or compact and defragment it",
     "CORRUPT": "Look at `journalctl -u etcd` on its members; its data differs from that of the others",
@@ -38,6 +41,8 @@ async def restart(hands: Hands, step: Restart) -> None:
         ran = True
         await hands.await_serving(name)
         await _refuse_new_alarms(hands, name)
+    except _AlarmsNotTold:
+        raise
     except ClusterError as error:
         if ran and _ends_an_upgrade(hands, name):
             raise ClusterError(*error.problems, _stays(hands, name)) from None
@@ -46,6 +51,10 @@ async def restart(hands: Hands, step: Restart) -> None:
         await put_back(hands, {name: former} if former else {}, error)
     await hands.remember_served(name)
     crash_point("member-served")
+
+
+class _AlarmsNotTold(ClusterError):
+    """Nobody told which alarms are raised: no reason to put a member back that serves, nor to go on."""
 
 
 async def _tell_new_url(hands: Hands, step: Restart) -> ListedMember | None:
@@ -63,8 +72,7 @@ async def _refuse_new_alarms(hands: Hands, name: str) -> None:
     wanted = hands.member(name).options.get(quota.OPTION, "0")
     if quota.is_changed(hands.facts[name], wanted):
         await asyncio.sleep(_ALARM_SECONDS)
-    etcdctl = Etcdctl(hands.sessions[name], hands.member(name), hands.deadlines.command)
-    raised = parse_alarms(await etcdctl.json("alarm", "list"))
+    raised = parse_alarms(await _alarm_list(hands, name))
     if new := sorted(set(raised) - known):
         raise NewAlarm(
             *(
@@ -76,6 +84,23 @@ async def _refuse_new_alarms(hands: Hands, name: str) -> None:
                 for member_id, kind in new
             )
         )
+
+
+async def _alarm_list(hands: Hands, name: str) -> object:
+    etcdctl = Etcdctl(hands.sessions[name], hands.member(name), hands.deadlines.command)
+    for pause in _AGAIN_SECONDS:
+        answer, result = await etcdctl.ask("alarm", "list")
+        if isinstance(answer, dict):
+            return answer
+        await asyncio.sleep(pause)
+    raise _AlarmsNotTold(
+        Problem(
+            name,
+            f"it serves, but does not tell which alarms are raised ({words(result.stderr) or 'no reason told'}), so no "
+            "other member is restarted",
+            "Look at `etcdctl alarm list` on it, then run `pulumi up` again; it goes on from here",
+        )
+    )
 
 
 def _ends_an_upgrade(hands: Hands, name: str) -> bool:

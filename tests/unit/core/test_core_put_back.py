@@ -406,3 +406,16 @@ def test_a_member_that_starts_as_it_is_has_its_data_where_it_looks(
     b = stopped("b", active_revision="r0", active_version="3.5.33", active_data="/old", is_moving=moving)
     assert take(StartExisting(("b",)), {"b": host}, {**RESTARTED, "b": b}, monkeypatch) == ""
     assert (host.moves, host.started) == (moves, [""]), "its minor version changes in a step of its own"
+
+
+def test_a_roll_stops_where_nobody_tells_the_alarms_and_puts_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(Host):
+        def etcdctl(self, arguments: tuple[str, ...]) -> Result:
+            self.asked.append(arguments[-1])
+            return Result(1, "", "context deadline exceeded")
+
+    monkeypatch.setattr(restart, "_AGAIN_SECONDS", (0.0, 0.0))
+    host = Mute()
+    said = take(Restart("b", False), {"b": host}, RESTARTED, monkeypatch)
+    assert "b: it serves, but does not tell which alarms are raised (context deadline exceeded)" in said
+    assert (host.started, host.served, host.asked) == (["r1"], "r0", ["list"] * 2)
