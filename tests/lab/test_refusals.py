@@ -114,7 +114,7 @@ def test_a_unit_that_somebody_else_installed(stack: Stack, hosts: list[Host]) ->
     make = f"printf '[Service]\\nExecStart=/bin/sleep inf\\n' >{unit}; systemctl daemon-reload"
     with changed(hosts[1], make, f"rm {unit}; systemctl daemon-reload"):
         said = stack.refused()
-    only(said, "etcd-2", "did not install", unit, "remove it")
+    only(said, "etcd-2", "did not install", unit, "remove the unit")
 
 
 def test_the_user_plain_who_has_no_sudo(stack: Stack) -> None:

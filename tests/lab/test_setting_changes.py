@@ -46,6 +46,8 @@ def test_a_setting_that_etcd_refuses_puts_the_first_member_back(stack: Stack, to
     pids, client = stack.pids(), Client(stack, tools)
     good = dict(stack.config["etcd"])
     stack.config["etcd"] = {**good, "listen-metrics-urls": "http://192.0.2.1:2381"}
+    # A trial start would refuse it before any member is touched.
+    stack.config["trial_start"] = False
     with Writer(client) as writer:
         said = stack.refused()
     writer.served_all(client)
@@ -59,6 +61,7 @@ def test_a_setting_that_etcd_refuses_puts_the_first_member_back(stack: Stack, to
     for entry in client.json("endpoint", "health"):
         assert entry["health"]
     stack.config["etcd"] = good
+    del stack.config["trial_start"]
     stack.up()
     assert stack.pids() == after
     assert stack.preview("--expect-no-changes").returncode == 0
