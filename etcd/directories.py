@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 _ALL = 7
 _PASS = 1
-# What etcd's data never belongs to: root, and an account that is gone (stat's word for it).
-_NOBODYS = ("root", "UNKNOWN")
+# stat's word for a number that is no account's.
+_NUMBER = "UNKNOWN"
+# What etcd's data never belongs to: root, and an account that is gone.
+_NOBODYS = ("root", _NUMBER)
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def findings(
         ]
     if not directory.content:
         return []
+    if is_new and {directory.access.owner, *directory.within} == {_NUMBER} and directory.within:
+        return []  # the disk of another host; claim.sh gives the account that is made here this number
     accounts = {user, former} - {None}
     others = sorted({directory.access.owner, *directory.within} - accounts)
     if not is_new:  # a change of the account may have been interrupted, and goes on by itself

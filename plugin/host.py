@@ -129,6 +129,7 @@ class Host(Resource):
             before.config_dir,
             before.install_dir,
             before.bin_dir,
+            member.layout.data_dir,
             stdin=stamp.text().encode(),
             seconds=inputs["seconds"],
         )

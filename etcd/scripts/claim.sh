@@ -1,6 +1,6 @@
-# claim.sh CONFIG INSTALL USER GROUP BIN FORMER-CONFIG FORMER-INSTALL FORMER-BIN: takes the host for this cluster; the owner stamp comes on standard input.
-# Prints the machine's architecture as uname gives it. Running it again changes nothing but the stamp.
-config=$1 install=$2 user=$3 group=$4 bin=$5
+# claim.sh CONFIG INSTALL USER GROUP BIN FORMER-CONFIG FORMER-INSTALL FORMER-BIN DATA: takes the host for this cluster;
+# the owner stamp comes on standard input. Prints the machine's architecture as uname gives it. Running it again changes nothing but the stamp.
+config=$1 install=$2 user=$3 group=$4 bin=$5 data=$9
 umask 022
 if [ ! -d "$config" ]; then
 	first=$config
@@ -23,7 +23,10 @@ if ! getent group "$group" >/dev/null; then
 fi
 if ! id -u "$user" >/dev/null 2>&1; then
 	remember user "$user"
-	useradd --system --gid "$group" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$user"
+	# The disk of another host: its data belongs to the number that the account had there, which nobody has here.
+	number=$(stat -c %u "$data/member" 2>/dev/null || echo 0)
+	if [ "$number" -eq 0 ] || getent passwd "$number" >/dev/null; then set --; else set -- --uid "$number"; fi
+	useradd --system "$@" --gid "$group" --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin "$user"
 fi
 make_directory "$install"
 for name in revisions certificates; do [ -d "$config/$name" ] || mkdir -m 755 "$config/$name"; done

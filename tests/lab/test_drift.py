@@ -62,7 +62,7 @@ def test_another_stack_on_the_same_hosts_is_refused(stack: Stack, make_stack: Ma
     other = make_stack(list(stack.hosts.values()), "intruder")
     said = other.refused()
     for node in stack.hosts:
-        assert f"{node}: it serves node {node} of a stack of this very name, organization/etcd-cluster/test" in said
+        assert f"{node}: it serves node {node} of another stack of this program, organization/etcd-cluster/test" in said
     assert stack.pids() == pids
     _is_clean(stack)
 

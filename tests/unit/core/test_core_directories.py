@@ -1,5 +1,6 @@
 """The directories and addresses of a host: what would keep etcd from starting is found before it is touched."""
 
+import os
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -183,3 +184,26 @@ def test_a_look_finds_who_has_the_port_of_another_listener(place: Path) -> None:
         arguments = [none, none, f"{none}/member/wal", none, none, "1", f"2 {port}", "3.6.16", "facts", "", ""]
         seen = parse(host.out(scripts.script("observe"), *arguments), 0, 0)
         assert [taken for taken, _ in seen.listening] == [port]
+
+
+def test_the_disk_of_another_host_is_fit_where_its_account_is_yet_to_be_made() -> None:
+    nobodys = data(Access("UNKNOWN", "UNKNOWN", "700"), "member", ("UNKNOWN",))
+    assert problems(empty(data_dir=nobodys)) == []
+    (found,) = problems(stopped("a", data_dir=nobodys))
+    assert "belongs to UNKNOWN" in found, "an account that this host had is gone"
+
+
+def test_the_account_gets_the_number_that_the_data_of_another_host_belongs_to(tmp_path: Path) -> None:
+    with host_namespace(tmp_path) as host:
+        for name in ("useradd", "groupadd"):
+            program = tmp_path / "bin" / name
+            program.write_text(f'#!/bin/sh\nprintf "%s " {name} "$@" >>"{tmp_path}/accounts"\n')
+            program.chmod(0o755)
+        (tmp_path / "disk" / "member").mkdir(parents=True)
+        os.chown(tmp_path / "disk" / "member", 45678, 45678)
+        places = [str(tmp_path / name) for name in ("etc", "opt")]
+        accounts = ["etcd-of-no-machine", "etcd-of-no-machine", str(tmp_path / "links")]
+        former = [places[0], places[1], accounts[2]]
+        host.out(scripts.script("claim"), *places, *accounts, *former, str(tmp_path / "disk"), stdin=b"node=a\n")
+    said = (tmp_path / "accounts").read_text()
+    assert "useradd --system --uid 45678 --gid etcd-of-no-machine " in said

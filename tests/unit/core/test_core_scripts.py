@@ -707,7 +707,7 @@ def moved(host: Namespace, config: Path, staged: list[str], tmp_path: Path) -> l
     former = [str(config), staged[4], staged[3]]
     for _ in range(2):
         stamp = b"cluster=c\nhost=mine\n"
-        host.out(scripts.script("claim"), *new[:2], "root", "root", new[2], *former, stdin=stamp)
+        host.out(scripts.script("claim"), *new[:2], "root", "root", new[2], *former, "/nowhere", stdin=stamp)
     return new
 
 
