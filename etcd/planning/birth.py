@@ -72,7 +72,8 @@ def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None
         )
         for member_id in sorted(alive & holders.keys())
         for name in holders[member_id]
-        if not facts[name].is_running
+        # What answers there may be this very host's own, outside the unit; that is refused in other words.
+        if not facts[name].is_running and not facts[name].data_holder
     ]
     problems += [
         Problem(

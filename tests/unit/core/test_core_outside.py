@@ -56,6 +56,8 @@ def test_no_member_is_started_on_data_that_another_process_uses() -> None:
     outside = {name: stopped(name, data_holder=BY_HAND, active_revision="r0") for name in "abc"}
     words = refused(outside)
     assert words.count("its data is in use by etcd (pid 7), which is no process of etcd.service") == 3
+    with pytest.raises(Refusal, match="a: its data is in use"):
+        plan(outside, target(), frozenset(member_id(name) for name in "abc"))
     assert "b: its data is in use" in refused({**outside, "a": serving("a"), "c": serving("c")})
     assert "in use" in refused({**dict.fromkeys("ac", empty()), "b": stopped("b", data_holder=BY_HAND, born=None)})
 
