@@ -209,7 +209,9 @@ async def record_birth(hands: Hands, names: Iterable[str]) -> None:
 
 
 async def _record(hands: Hands, name: str, text: str) -> None:
-    await hands.guarded(name, "born", hands.member(name).layout.config_dir, stdin=text)
+    """Write the marker where the member runs too: a change of the directory may have been taken back half-way."""
+    for config in sorted({hands.member(name).layout.config_dir, hands.config_dir(name)}):
+        await hands.guarded(name, "born", config, stdin=text)
 
 
 async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
@@ -231,14 +233,16 @@ async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
     crash_point("certificates-switched")
 
 
-async def _switch(hands: Hands, name: str, certificates: str) -> None:
-    await hands.guarded(name, "certificates", hands.member(name).layout.config_dir, certificates)
+async def _switch(hands: Hands, name: str, certificates: str, config: str = "") -> None:
+    """Switch the link where the member runs, to what is in `config`, else where it is to run."""
+    config = config or hands.member(name).layout.config_dir
+    await hands.guarded(name, "certificates", config, certificates, hands.config_dir(name))
 
 
 async def _switch_back(hands: Hands, name: str, error: ClusterError) -> NoReturn:
     former, result = hands.facts[name].active_certificates, ""
-    if former and hands.config_dir(name) == hands.member(name).layout.config_dir:
-        await _switch(hands, name, former)
+    if former:
+        await _switch(hands, name, former, hands.config_dir(name))
         result = ", so it has its former ones again"
     raise ClusterError(
         Problem(

@@ -1,5 +1,6 @@
-# certificates.sh CONFIG CERTIFICATES: etcd uses the staged leafs from its next connection on; nothing restarts.
-config=$1 certificates=$2
+# certificates.sh CONFIG CERTIFICATES HERE: etcd uses the staged leafs from its next connection on; nothing restarts.
+# HERE is the configuration directory that the member runs with, where they are copied to if it is another one.
+config=$1 certificates=$2 here=${3:-$1}
 (cd "$config/certificates/$certificates" && sha256sum -c --status SHA256SUMS) || {
 	echo "certificate set $certificates is not staged whole" >&2
 	exit 1
@@ -9,4 +10,9 @@ pid=$(systemctl show -p MainPID --value etcd.service)
 if [ "${pid:-0}" -gt 0 ] && group=$(stat -c %g "/proc/$pid" 2>/dev/null); then
 	chown -R "root:$group" "$config/certificates/$certificates"
 fi
-link "$certificates" "$config/certificates/current"
+if [ "$here" != "$config" ] && [ ! -d "$here/certificates/$certificates" ]; then
+	rm -rf "$here/certificates/$certificates.incoming"
+	cp -a "$config/certificates/$certificates" "$here/certificates/$certificates.incoming"
+	mv -T "$here/certificates/$certificates.incoming" "$here/certificates/$certificates"
+fi
+link "$certificates" "$here/certificates/current"

@@ -650,6 +650,20 @@ def test_certificates_switch_without_a_restart(host: Namespace, config: Path, st
     assert host.called == [*before, "show -p MainPID --value etcd.service"]
 
 
+def test_leafs_come_where_the_member_runs_while_its_directory_changes(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    assert staged
+    running = tmp_path / "running"
+    host.out(scripts.script("stage"), f"{config}/certificates", "c2", "root", stdin=archive(server_pem="new leaf\n"))
+    (running / "certificates" / "c1").mkdir(parents=True)
+    (running / "certificates" / "current").symlink_to("c1")
+    for _ in range(2):
+        host.out(scripts.script("certificates"), str(config), "c2", str(running))
+        assert (running / "certificates" / "current").readlink() == Path("c2")
+        assert (running / "certificates" / "c2" / "SHA256SUMS").exists()
+
+
 def test_certificates_that_are_not_staged_whole_are_not_used(host: Namespace, config: Path, staged: list[str]) -> None:
     host.out(scripts.script("activate"), *staged)
     done = host.run(scripts.script("certificates"), str(config), "missing")
