@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_samples import LAYOUT, attempt, empty, member, serving, silent, stopped, target
+from core_samples import LAYOUT, attempt, empty, member, serving, silent, status, stopped, target
 from environment_file import read
 from host_namespace import Namespace, host_namespace
 
@@ -73,7 +73,8 @@ def test_no_trial_holds_up_what_is_stopped_or_silent() -> None:
     down = {name: stopped(name, active_revision="r0") for name in "abc"}
     assert steps(down) == [StartExisting(("a", "b", "c"))]
     assert steps({**on("r1"), "c": stopped("c", active_revision="r0")})[0] == StartExisting(("c",))
-    unproven = {name: silent(name, running_revision="r0", served_revision="older") for name in "abc"}
+    leaderless = {"status": replace(status("a"), leader_id="0"), "running_revision": "r0"}
+    unproven = {name: silent(name, **leaderless, served_revision="older") for name in "abc"}
     assert steps(unproven) == [Restart("a", False)]
     ended = {name: silent(name, active_certificates="c0") for name in "abc"}
     assert not any(isinstance(step, TrialStart) for step in steps(ended))
