@@ -124,8 +124,8 @@ class Preflight(Resource):
         """
         if problem := preflight.stale_agent_problem():
             raise ClusterError(problem)
+        await self._warn_of_agent(urn, inputs["connections"])
         members = {name: Member.from_inputs(each) for name, each in inputs["members"].items()}
-
         left = {name: each for name, each in before.get("members", {}).items() if name not in members}
         leaving = {name: Member.from_inputs(each) for name, each in left.items() if not has_unknown(each)}
         connections = {**{name: before["connections"][name] for name in leaving}, **inputs["connections"]}

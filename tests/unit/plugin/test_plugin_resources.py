@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import asyncssh
 import core_samples
 import pytest
 from cryptography import x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from plugin_calls import Engine
 
-from etcd import convergence, scripts
+from etcd import agent, convergence, scripts
 from etcd.convergence import Outcome
 from etcd.dial import Way
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
@@ -662,6 +663,23 @@ def test_an_unreachable_host_refuses_a_birth(hosts: Hosts) -> None:
 def test_a_host_whose_key_changed_is_a_failure(hosts: Hosts) -> None:
     hosts.seen = {"a": ClusterError(Problem("a", "shows another host key", "Compare it"))}
     assert check(hosts, {}, PREFLIGHT)[1] == ["a: shows another host key. Compare it."]
+
+
+@pytest.mark.parametrize(("place", "is_said"), [(0, False), (7, True)])
+def test_a_chosen_key_that_an_agent_offers_late_is_told(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch, place: int, is_said: bool
+) -> None:
+    keys = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(8)]
+    chosen = keys[place].export_public_key().decode()
+
+    async def held() -> list[bytes]:
+        return [key.public_data for key in keys]
+
+    monkeypatch.setattr(agent, "held", held)
+    hosts.seen = {"a": core_samples.empty(fetch_tool="curl")}
+    connections = {"a": {**PREFLIGHT["connections"]["a"], "agent_key": chosen}}
+    check(hosts, {}, {**PREFLIGHT, "connections": connections})
+    assert sum("ssh.agent_key: it is number 8" in line for line in hosts.told) == int(is_said)
 
 
 def test_a_stale_agent_is_a_failure_before_any_host_is_asked(
