@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 import tarfile
 import threading
@@ -16,6 +15,7 @@ import pytest
 from host_namespace import Namespace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import needs
 
 from etcd import render, scripts
 from etcd.drop_ins import DropIn
@@ -41,7 +41,7 @@ def test_every_script_is_shell_that_parses(name: str) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.skipif(not shutil.which("dash"), reason="dash is not installed")
+@needs("dash")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_script_parses_in_a_shell_without_extensions(name: str) -> None:
     done = subprocess.run(["dash", "-n"], input=scripts.script(name), capture_output=True, text=True, check=False)
@@ -451,14 +451,14 @@ def test_an_archive_that_was_not_pushed_is_named(host: Namespace, release: Path)
     assert done.returncode == 1 and f"the pushed archive {release} is not there" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@needs("curl")
 def test_a_download_that_fails_names_its_address_and_what_to_do(host: Namespace, release: Path) -> None:
     done = install(host, release, source="download", url="http://127.0.0.1:1/etcd.tar.gz")
     assert done.returncode == 1 and installed(release) == []
     assert "a: cannot download http://127.0.0.1:1/etcd.tar.gz. Check binaries.url" in done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@needs("curl")
 def test_a_download_is_installed(host: Namespace, release: Path) -> None:
     assert install(host, release, source="download").returncode == 0
     assert installed(release) == ["v3.6.16"]

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback_server import HOST_KEY, LOGIN_KEY, OTHER_KEY, hang, serving, vanish
+from programs import needs
 
 from etcd import agent, commands
 from etcd.errors import ClusterError, Unreachable, WrongHostKey
@@ -521,7 +522,7 @@ OTHERS = [asyncssh.generate_private_key("ssh-ed25519") for _ in range(7)]
 
 
 @asynchronous
-@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="ssh-agent is not installed")
+@needs("ssh-agent")
 async def test_a_setting_chooses_the_key_of_an_agent_that_holds_many(monkeypatch: pytest.MonkeyPatch) -> None:
     async with agent_with(*OTHERS, LOGIN_KEY) as path, serving() as server:
         monkeypatch.setenv("SSH_AUTH_SOCK", path)
@@ -535,7 +536,7 @@ async def test_a_setting_chooses_the_key_of_an_agent_that_holds_many(monkeypatch
 
 
 @asynchronous
-@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="ssh-agent is not installed")
+@needs("ssh-agent")
 @pytest.mark.parametrize(
     ("keys", "chosen", "words"),
     [
