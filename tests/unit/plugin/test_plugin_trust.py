@@ -144,13 +144,14 @@ def test_members_that_did_not_move_stay_as_the_state_has_them(hosts: Hosts) -> N
 
 
 def test_a_jump_is_refused_where_every_node_is_another_one_too(hosts: Hosts) -> None:
+    # The members that a tells of are a, b and c: z has never had one.
     connection = {**PREFLIGHT["connections"]["a"], "host": "192.0.2.2"}
     other = {
-        "members": {"b": replace(MEMBER, name="b", address="192.0.2.2").inputs()},
-        "connections": {"b": connection},
-        "architectures": {"b": None},
+        "members": {"z": replace(MEMBER, name="z", address="192.0.2.2").inputs()},
+        "connections": {"z": connection},
+        "architectures": {"z": None},
     }
-    hosts.seen = {"a": serving(), "b": core_samples.empty(fetch_tool="curl")}
+    hosts.seen = {"a": serving(), "z": core_samples.empty(fetch_tool="curl")}
     assert check(hosts, known(inputs()), inputs(**other))[1] == []
     (failure,) = check(hosts, known(inputs()), inputs(JUMP, **other))[1]
     assert failure.startswith("ca.peer: ")
