@@ -101,9 +101,8 @@ def findings(
         return [
             (
                 (
-                    f"its {name} {directory.path} leads to {directory.real} by a link; systemd waits for the "
-                    f"mounts of the "
-                    "path that it is told, so etcd could start before its disk is there"
+                    f"its {name} {directory.path} leads to {directory.real} by a link; systemd waits for the mounts "
+                    "of the path that it is told, so etcd could start before its disk is there"
                 ),
                 f"Set `paths.{setting}` to {directory.real}",
             )
@@ -120,9 +119,8 @@ def findings(
         return [
             (
                 (
-                    f"its {name} {directory.path} belongs to {others[0]}, is not empty ({directory.content}) "
-                    f"and holds no "
-                    f"data of etcd; etcd runs as {user} and could not write there"
+                    f"its {name} {directory.path} belongs to {others[0]}, is not empty ({directory.content}) and "
+                    f"holds no data of etcd; etcd runs as {user} and could not write there"
                 ),
                 f"Name an empty directory or a new one in `paths.{setting}`, or clear this one if nobody needs it",
             )
@@ -133,10 +131,9 @@ def findings(
             (
                 f"its {name} {where} belongs to {others[0]}; etcd runs as {user} and could not open its data",
                 (
-                    f"If etcd is to use this data, give it to that account on the host (make the account first "
-                    f"where it is "
-                    f"not there): `chown -R {user}:{group} {directory.path}`; otherwise name another directory in "
-                    f"`paths.{setting}`"
+                    "If etcd is to use this data, give it to that account on the host (make the account first where "
+                    f"it is not there): `chown -R {user}:{group} {directory.path}`; otherwise name another directory "
+                    f"in `paths.{setting}`"
                 ),
             )
         ]

@@ -18,14 +18,13 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
         return [
             (
                 (
-                    f"it serves node {found.node} of a stack of this very name, {found.stack}, whose identity "
-                    f"is not in the "
-                    f"state; etcd {runs} there"
+                    f"it serves node {found.node} of a stack of this very name, {found.stack}, whose identity is not "
+                    f"in the state; etcd {runs} there"
                 ),
                 (
-                    "If `cluster_name` or the project was changed, set it back: a cluster keeps it. If the "
-                    "state was lost or "
-                    "comes from another place, see docs/state.md. Remove nothing on the host before that is clear"
+                    "If `cluster_name` or the project was changed, set it back: a cluster keeps it. If the state was "
+                    "lost or comes from another place, see docs/state.md. Remove nothing on the host before that is "
+                    "clear"
                 ),
             )
         ]
@@ -38,9 +37,8 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
                     f"{runs} there"
                 ),
                 (
-                    "Use another host, or run `pulumi destroy` on that stack first. Remove nothing on the host "
-                    "by hand: "
-                    "it would take that stack's member down"
+                    "Use another host, or run `pulumi destroy` on that stack first. Remove nothing on the host by "
+                    "hand: it would take that stack's member down"
                 ),
             )
         ]
@@ -72,14 +70,13 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
         return [
             (
                 (
-                    f"it has an etcd.service that this program did not install ({fragment}), and it runs, "
-                    f"perhaps for "
+                    f"it has an etcd.service that this program did not install ({fragment}), and it runs, perhaps for "
                     "somebody who needs it"
                 ),
                 (
-                    "Use another host. To take a cluster that was made otherwise over, take a snapshot of it "
-                    "and stop all of "
-                    "its members, which is an outage; docs/restore.md says how its data goes into a new cluster"
+                    "Use another host. To take a cluster that was made otherwise over, take a snapshot of it and "
+                    "stop all of its members, which is an outage; docs/restore.md says how its data goes into a new "
+                    "cluster"
                 ),
             )
         ]
@@ -95,9 +92,8 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
             (
                 f"it has an etcd.service that this program did not install ({fragment}), which does not run",
                 (
-                    "If no cluster needs this member any more, remove the unit and run `systemctl "
-                    "daemon-reload`; its data "
-                    "stays where it is. Otherwise use another host"
+                    "If no cluster needs this member any more, remove the unit and run `systemctl daemon-reload`; "
+                    "its data stays where it is. Otherwise use another host"
                 ),
             )
         )

@@ -38,9 +38,8 @@ def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
             found.append(
                 (
                     (
-                        f"{each.directory} has mode {each.access.mode} and belongs to {each.access.owner}, so "
-                        f"etcd, which "
-                        f"runs as {member.user}, cannot reach `paths.{setting}` in it"
+                        f"{each.directory} has mode {each.access.mode} and belongs to {each.access.owner}, so etcd, "
+                        f"which runs as {member.user}, cannot reach `paths.{setting}` in it"
                     ),
                     f"Choose another `paths.{setting}`, or run `chmod o+x {each.directory}` on the host",
                 )
@@ -61,14 +60,12 @@ def of_address(member: Member, seen: HostFacts) -> list[Finding]:
     return [
         (
             (
-                f"its address {member.address} is on no interface of the host, which has {others or 'none'}, "
-                f"so etcd could "
-                "not listen there"
+                f"its address {member.address} is on no interface of the host, which has {others or 'none'}, so etcd "
+                "could not listen there"
             ),
             (
-                f"Set `nodes.{member.name}.address` to an address of the host that the other members and the "
-                f"clients reach; "
-                f"`nodes.{member.name}.ssh.host` may be another one"
+                f"Set `nodes.{member.name}.address` to an address of the host that the other members and the clients "
+                f"reach; `nodes.{member.name}.ssh.host` may be another one"
             ),
         )
     ]

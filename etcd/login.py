@@ -270,8 +270,7 @@ def _refused(node: str, where: str, words: str) -> Problem:
             node,
             f"cannot connect to {where}: {words}",
             f"If only the hosts know it, set `nodes.{node}.ssh.host` to an address that this machine reaches; "
-            f"otherwise "
-            "correct the name, or `ssh.bastion.host` if it is the bastion's",
+            "otherwise correct the name, or `ssh.bastion.host` if it is the bastion's",
         )
     return Problem(
         node,

@@ -96,7 +96,6 @@ class HostFacts:
     stamp: Stamp | None = None
     attempt: str | None = None
     born: str | None = None
-    data_owner: str | None = None
     leftover: bool = False
     wal: wal_file.WalIdentity | None = None
     has_wal: bool = False
@@ -229,7 +228,6 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         stamp=Stamp.parse(stamp) if stamp is not None else None,
         attempt=text("attempt"),
         born=text("born"),
-        data_owner=one("data") or None,
         leftover=one("leftover") == "yes",
         wal=wal_file.parse(head) if head else None,
         has_wal="wal" in values,

@@ -40,9 +40,8 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
                 name,
                 f"its data directory holds data of cluster {cluster_id}, not of this cluster ({ours})",
                 f"If this cluster was restored from a snapshot, set `restored_cluster_id` to {cluster_id} "
-                f"(docs/restore.md); "
-                f"if `restored_cluster_id` is set, it has to be that id. Otherwise check the nodes' addresses "
-                f"and disks"
+                "(docs/restore.md); if `restored_cluster_id` is set, it has to be that id. Otherwise check the "
+                "nodes' addresses and disks"
                 if restored
                 else "Another host's disk may be mounted here, or the address may be another host's: check both. The "
                 "data may be the only copy of what that cluster holds; keep it until you know",
@@ -126,9 +125,8 @@ def _unknown_data(name: str, seen: HostFacts, target: Target) -> Problem:
         name,
         f"its data directory {layout.data_dir} holds data of etcd, but there is no WAL in {layout.wal}, where the "
         "settings have it",
-        "If the WAL lies elsewhere, its directory has to be named `wal` and `paths.wal_dir` the one around it; "
-        "if a disk "
-        "is not mounted, mount it. Delete nothing before you know whose data it is",
+        "If the WAL lies elsewhere, its directory has to be named `wal` and `paths.wal_dir` the one around it; if a "
+        "disk is not mounted, mount it. Delete nothing before you know whose data it is",
     )
 
 

@@ -83,7 +83,6 @@ in_use=$next/current
 say_file active_environment "$in_use/etcd.env"
 say_file active_unit "$in_use/etcd.service"
 say_file active_version "$next/current/version"
-[ ! -d "$data" ] || say data "$(stat -c %U "$data")"
 say_directory data_dir "$wanted_data" "$wanted_data/member"
 case $wanted_wal in
 "$wanted_data"/*) wanted_wal='' ;;

@@ -77,7 +77,6 @@ def stopped(name: str, **changes: Any) -> HostFacts:
         stamp=Stamp("owner", f"host-{name}", name, "org/project/dev"),
         attempt=attempt(),
         born=born_text(CLUSTER, member_id(name)),
-        data_owner="etcd",
         leftover=True,
         wal=WalIdentity(member_id(name), CLUSTER),
         has_wal=True,

@@ -100,7 +100,7 @@ def test_a_running_member_is_read_whole() -> None:
     assert facts.stamp == Stamp("c1", "h1", "a", "org/project/dev")
     assert facts.attempt == "attempt=t1\ncluster=a=https://192.0.2.1:2380\n"
     assert facts.born is not None and CLUSTER in facts.born
-    assert (facts.wal, facts.has_wal, facts.leftover, facts.data_owner) == (WAL_IDENTITY, True, True, "etcd")
+    assert (facts.wal, facts.has_wal, facts.leftover) == (WAL_IDENTITY, True, True)
     assert (facts.active_revision, facts.running_revision, facts.active_certificates) == ("r1", "r0", "c1")
     assert facts.is_running and facts.is_active and facts.healthy and facts.binaries_whole
     assert facts.staged == ("r1",)
