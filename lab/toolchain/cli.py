@@ -1,4 +1,4 @@
-"""Finds, downloads or builds the Pulumi CLI."""
+"""Finds, downloads or builds the Pulumi CLI, and with it the language host for YAML."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ MODULE = Path(__file__).with_name("cli")
 
 @dataclass(frozen=True)
 class Cli:
-    """A Pulumi CLI; an official one has its language host and dynamic launcher beside it."""
+    """A Pulumi CLI; beside it lie all language hosts if it is official, or that for YAML if it was built."""
 
     binary: Path
     official: bool
@@ -94,32 +94,36 @@ def _unreachable() -> str:
 
 
 def built(folder: Path, report: Report, reasons: list[str]) -> Cli:
-    """Build the CLI from its Go module into `folder`; `reasons` say why no other way was open.
+    """Build the CLI and the language host for YAML from their Go modules into `folder`.
 
-    Takes about four minutes on two cores, seconds with a warm Go build cache.
+    `reasons` say why no other way was open. Takes about five minutes on two cores, seconds with a warm Go build cache.
     """
     binary = folder / "pulumi"
-    if not binary.exists():
+    wanted = {versions.CLI_PACKAGE: binary, versions.YAML_PACKAGE: folder / versions.YAML_HOST}
+    if missing := {package: file for package, file in wanted.items() if not file.exists()}:
         go = shutil.which("go")
         if go is None:
             raise ToolchainError(
                 f"no Pulumi CLI {versions.CLI}: {'; '.join(reasons)}; and it cannot be built, for there is no Go "
                 "on PATH. Install Pulumi (https://www.pulumi.com/docs/install) or Go 1.26 (https://go.dev/dl)."
             )
-        _build(go, folder, binary, report)
+        for package, file in missing.items():
+            _build(go, folder, package, file, report)
     return Cli(binary, official=False, description=f"built from its Go module v{versions.CLI}")
 
 
-def _build(go: str, folder: Path, binary: Path, report: Report) -> None:
+def _build(go: str, folder: Path, package: str, binary: Path, report: Report) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("go.mod", "go.sum"):
         shutil.copyfile(MODULE / name, folder / name)
-    log = folder / "build.log"
-    unfinished = folder / "pulumi.unfinished"
-    flags = f"-s -w -X {versions.CLI_VERSION_VARIABLE}=v{versions.CLI}"
-    command = [go, "build", "-v", "-mod=mod", "-o", str(unfinished), "-ldflags", flags, versions.CLI_PACKAGE]
+    log = folder / f"{binary.name}.log"
+    unfinished = folder / f"{binary.name}.unfinished"
+    flags = (
+        f"-s -w -X {versions.CLI_VERSION_VARIABLE}=v{versions.CLI} -X {versions.YAML_VERSION_VARIABLE}=v{versions.YAML}"
+    )
+    command = [go, "build", "-v", "-mod=mod", "-o", str(unfinished), "-ldflags", flags, package]
     variables = {name: value for name, value in os.environ.items() if name != "GOFLAGS"} | {"GOWORK": "off"}
-    report(f"Building the Pulumi CLI v{versions.CLI} from its Go module; the first time this takes minutes …")
+    report(f"Building {binary.name} from its Go module; the first time this takes minutes …")
     with log.open("wb") as output:
         child = subprocess.Popen(command, cwd=folder, env=variables, stdout=output, stderr=output)
         try:
@@ -129,7 +133,7 @@ def _build(go: str, folder: Path, binary: Path, report: Report) -> None:
             child.wait()
     if code:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise ToolchainError(f"building the Pulumi CLI failed with status {code}; {log} ends with:\n{tail}")
+        raise ToolchainError(f"building {binary.name} failed with status {code}; {log} ends with:\n{tail}")
     unfinished.rename(binary)
 
 
@@ -145,4 +149,4 @@ def _wait(child: subprocess.Popen[bytes], log: Path, report: Report) -> int:
             packages = sum(not line.startswith(b"go: ") for line in lines)
             report(f"  {seconds:4.0f} s: {len(lines) - packages} modules downloaded, {packages} packages compiled")
             if seconds > BUILD_SECONDS:
-                raise ToolchainError(f"building the Pulumi CLI took over an hour; see {log}") from None
+                raise ToolchainError(f"the build took over an hour; see {log}") from None

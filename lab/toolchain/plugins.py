@@ -1,4 +1,4 @@
-"""Lays the language host, the dynamic launcher and the resource plugins where the CLI finds them without a warning."""
+"""Lays the language hosts, the dynamic launcher and the resource plugins where the CLI finds them without a warning."""
 
 import os
 import shlex
@@ -59,6 +59,9 @@ def lay(cli: Cli, given: Path | None, python: Path, binaries: Path, home: Path, 
         else:
             _launch(binaries / name, name, python)
             plugins.origins[label] = STANDIN
+    # A CLI on PATH may come without it, and only programs in YAML need it.
+    if (yaml := cli.binary.parent / versions.YAML_HOST).exists():
+        (binaries / yaml.name).symlink_to(yaml)
     for name, version in versions.RESOURCE_PLUGINS.items():
         plugins.origins[name] = _lay_resource(cli, given, python, home, name, version, report)
     if given and str(given) not in plugins.origins.values():

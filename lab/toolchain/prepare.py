@@ -19,7 +19,7 @@ from lab.toolchain.errors import ToolchainError
 
 CHECKOUT = Path(__file__).parents[2]
 # Raise this when launchers or folders change shape.
-LAYOUT = 2
+LAYOUT = 3
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ def prepare(report: Report = report_to_stderr) -> Toolchain:
     if not python.exists():
         raise ToolchainError(f"{CHECKOUT} has no virtualenv in .venv; make it with `make env`")
     given = _given_plugins()
-    fingerprint = json.dumps([LAYOUT, versions.CLI, versions.RESOURCE_PLUGINS, str(CHECKOUT), str(given), _path_cli()])
+    fingerprint = json.dumps(
+        [LAYOUT, versions.CLI, versions.YAML, versions.RESOURCE_PLUGINS, str(CHECKOUT), str(given), _path_cli()]
+    )
     folder = cache.toolchain() / "environments" / hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
     record = folder / "toolchain.json"
     if not record.exists():

@@ -3,12 +3,17 @@
 CLI = "3.258.0"
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 CLI_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+# The one that the official release of the CLI carries (scripts/get-language-providers.sh of its tag).
+YAML = "1.38.3"
+YAML_PACKAGE = "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml"
+YAML_VERSION_VARIABLE = "github.com/pulumi/pulumi-yaml/pkg/version.Version"
 
 # Resource plugins, by the versions of the SDK packages in requirements.txt.
 RESOURCE_PLUGINS = {"aws": "7.51.1", "command": "1.2.1", "tls": "5.6.2"}
 
 # What lies beside the official CLI.
 LANGUAGE_HOST = "pulumi-language-python"
+YAML_HOST = "pulumi-language-yaml"
 DYNAMIC_PROVIDERS = "pulumi-resource-pulumi-python"
 
 

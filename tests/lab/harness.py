@@ -126,11 +126,14 @@ class Stack:
         passphrase = self.folder / "secret" / "passphrase"
         passphrase.touch(mode=0o600)
         passphrase.write_text(secrets.token_urlsafe(16))
-        # `stack init` writes the stack's salt beside the Pulumi.yaml it finds, and nothing may appear in the checkout
-        shutil.copy(CHECKOUT / "Pulumi.yaml", self.folder / "project")
+        self._lay_project(self.folder / "project")
         done = self.run("stack", "init", "--cwd", str(self.folder / "project"), "--no-select", config_file=False)
         assert done.returncode == 0, done.stdout
         self._salt: dict[str, Any] = yaml.safe_load(self.config_file.read_text())
+
+    def _lay_project(self, folder: Path) -> None:
+        # `stack init` writes the stack's salt beside the Pulumi.yaml it finds, and nothing may appear in the checkout
+        shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
 
     def copied(self, folder: Path) -> "Stack":
         """Return what another operator works with: a copy of the state, the settings and the passphrase."""
@@ -267,6 +270,22 @@ class Stack:
             if host.is_running():
                 done = host.run("journalctl -u etcd --no-pager -o cat -n 15 | cut -c 1-400", check=False)
                 yield f"journal of {node} ({host.name} {host.address})", done.stdout
+
+
+class Program(Stack):
+    """A stack of another program, which is `text` in Pulumi's YAML."""
+
+    def __init__(self, folder: Path, lab: Lab, hosts: Sequence[Host], text: str) -> None:
+        self.text = text
+        super().__init__(folder, lab, hosts)
+
+    def _lay_project(self, folder: Path) -> None:
+        (folder / "Pulumi.yaml").write_text(self.text)
+
+    def start(self, *words: str, config_file: bool = False) -> Run:
+        """Start a `pulumi` command in the program's folder and return it while it runs."""
+        self._outputs = None
+        return super().start(*words, "--cwd", str(self.folder / "project"), config_file=config_file)
 
 
 def main_pid(host: Host) -> int:

@@ -41,7 +41,8 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A CLI that an earlier run built."""
+    """A CLI that an earlier run built, with the language host for YAML."""
+    executable(tmp_path / "cache" / "toolchain" / f"cli-{versions.CLI}" / versions.YAML_HOST)
     return executable(tmp_path / "cache" / "toolchain" / f"cli-{versions.CLI}" / "pulumi")
 
 
@@ -100,19 +101,31 @@ def test_without_any_way_one_message_names_them_all(monkeypatch: pytest.MonkeyPa
         prepare(ignore)
 
 
-def test_a_failed_build_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    go = executable(tmp_path / "go", "echo first; echo 'go: no such module' >&2; exit 3")
-    with pytest.raises(ToolchainError, match=r"status 3.*ends with:\nfirst\ngo: no such module"):
-        cli._build(str(go), tmp_path / "cli", tmp_path / "cli" / "pulumi", ignore)
+def test_a_failed_build_shows_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    executable(tmp_path / "go", "echo first; echo 'go: no such module' >&2; exit 3")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(ToolchainError, match=r"building pulumi failed with status 3.*:\nfirst\ngo: no such module"):
+        cli.built(tmp_path / "cli", ignore, [])
     assert not (tmp_path / "cli" / "pulumi").exists()
 
 
-def test_a_build_is_pinned_and_takes_its_place_whole(tmp_path: Path) -> None:
-    go = executable(tmp_path / "go", 'printf "%s\\n" "$@" >args; cat go.mod >seen; [ -s go.sum ]; echo made >"$5"')
-    cli._build(str(go), tmp_path / "cli", tmp_path / "cli" / "pulumi", ignore)
-    assert (tmp_path / "cli" / "pulumi").read_text() == "made\n"
-    assert f"pulumi/pkg/v3 v{versions.CLI}" in (tmp_path / "cli" / "seen").read_text()
-    assert f"Version=v{versions.CLI}" in (tmp_path / "cli" / "args").read_text()
+def test_a_build_is_pinned_and_takes_its_place_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What an earlier run built stays; the language host for YAML is built beside a CLI from before there was one."""
+    text = 'printf "%s\\n" "$@" >>args; cat go.mod >seen; [ -s go.sum ]; for package; do :; done; echo $package >"$5"'
+    executable(tmp_path / "go", text)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    folder = tmp_path / "cli"
+    for _ in range(2):
+        cli.built(folder, ignore, [])
+        assert (folder / "pulumi").read_text().strip() == versions.CLI_PACKAGE
+        assert (folder / versions.YAML_HOST).read_text().strip() == versions.YAML_PACKAGE
+        arguments = (folder / "args").read_text()
+        (folder / versions.YAML_HOST).unlink()
+    assert f"pulumi/pkg/v3 v{versions.CLI}\n" in (folder / "seen").read_text()
+    assert f"pulumi-yaml v{versions.YAML}\n" in (folder / "seen").read_text()
+    assert f"Version=v{versions.CLI}" in arguments and f"Version=v{versions.YAML}" in arguments
+    assert arguments.splitlines().count(versions.CLI_PACKAGE) == 1
+    assert arguments.splitlines().count(versions.YAML_PACKAGE) == 2
 
 
 @pytest.mark.usefixtures("built")
@@ -124,7 +137,8 @@ def test_stand_ins_lie_where_the_cli_finds_them() -> None:
         "pulumi-python, aws, command, tls"
     )
     binaries, home = Path(made.binaries), Path(made.home)
-    assert {file.name for file in binaries.iterdir()} == {"pulumi", versions.LANGUAGE_HOST, versions.DYNAMIC_PROVIDERS}
+    hosts = {versions.LANGUAGE_HOST, versions.YAML_HOST, versions.DYNAMIC_PROVIDERS}
+    assert {file.name for file in binaries.iterdir()} == {"pulumi", *hosts}
     assert not (binaries / "pulumi").is_symlink()
     for name, version in versions.RESOURCE_PLUGINS.items():
         launcher = home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
