@@ -17,9 +17,9 @@ from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Target, unasked
 from etcd.planning.trust import unverified
-from etcd.planning.versions import Minor, minor
 from etcd.query import Query
 from etcd.ssh import Session
+from etcd.versions import Minor, minor
 
 # The guard in front of each script waits up to 120 s for another run's step to end.
 _GUARD_SECONDS = 130

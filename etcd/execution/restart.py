@@ -10,8 +10,8 @@ from etcd.execution.hands import Hands, crash_point
 from etcd.execution.rollback import NewAlarm, put_back, update_peer_urls
 from etcd.observation import ListedMember, parse_alarms
 from etcd.planning import Restart, quota
-from etcd.planning.versions import minor
 from etcd.query import words
+from etcd.versions import minor
 
 # A cluster in use writes within this time; etcd raises the alarm at the first write that does not fit.
 _ALARM_SECONDS = 3.0

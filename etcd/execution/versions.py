@@ -8,7 +8,7 @@ from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution.hands import Hands, crash_point
 from etcd.planning import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot
-from etcd.planning.versions import minor
+from etcd.versions import minor
 from etcd.wal import last_v2_entry
 
 _POLL_SECONDS = 0.5

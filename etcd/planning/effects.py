@@ -33,8 +33,8 @@ from etcd.planning.steps import (
 )
 from etcd.planning.target import born_text, quorum
 from etcd.planning.trust import unverified
-from etcd.planning.versions import minor, text
 from etcd.query import Query
+from etcd.versions import minor, text
 from etcd.wal import WalIdentity
 
 _RUNS = {"MainPID": "1", "ActiveState": "active"}

@@ -1,39 +1,16 @@
 """The order of versions: which change of version is possible, and what must come before the first restart."""
 
-from functools import cache
-
 from etcd.planning.situation import Situation
 from etcd.planning.steps import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot, Step
 from etcd.planning.target import refuse
-
-Minor = tuple[int, int]
+from etcd.versions import Minor, Number, minor, parse, text
 
 # What the last members of a minor must run at least before a member of the next one may come
 # (etcd's upgrade pages; 3.5.32 is the first whose check covers the WAL, 3.6.11 is what 3.7 asks for).
-_FLOORS: dict[Minor, tuple[int, int, int]] = {(3, 6): (3, 5, 32), (3, 7): (3, 6, 11)}
+_FLOORS: dict[Minor, Number] = {(3, 6): (3, 5, 32), (3, 7): (3, 6, 11)}
 
 # What 3.5 wrote must be looked at before each of them: 3.6 refuses v2 data, 3.7 cannot read log entries of 3.5.
 _LEAVES_V2: tuple[Minor, ...] = ((3, 6), (3, 7))
-
-
-@cache
-def parse(version: str) -> tuple[int, int, int]:
-    """Return a version as numbers, a missing patch as 0; what is no version sorts first."""
-    parts = version.split("-")[0].split(".")
-    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() for part in parts):
-        return 0, 0, 0
-    numbers = [int(part) for part in parts]
-    return numbers[0], numbers[1], numbers[2] if len(numbers) == 3 else 0
-
-
-def minor(version: str) -> Minor:
-    """Return the minor version: `3.6.16` is (3, 6)."""
-    return parse(version)[:2]
-
-
-def text(of: Minor) -> str:
-    """Return a minor version as etcd's commands take it."""
-    return f"{of[0]}.{of[1]}"
 
 
 def wanted(now: Situation) -> str:
@@ -123,7 +100,7 @@ def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
         raise refuse(
             "version",
             f"{to} needs every member on at least {'.'.join(map(str, floor))}, and one runs {oldest}",
-            f"Upgrade to the newest {oldest.rsplit('.', 1)[0]} first",
+            f"Upgrade to the newest {text(minor(oldest))} first",
         )
 
 

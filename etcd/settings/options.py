@@ -14,7 +14,7 @@ from etcd.settings.options_owned import REFUSED, UNIFORM
 from etcd.settings.options_table import GATES
 from etcd.settings.options_values import DURATION, nanoseconds
 from etcd.settings.problems import Path, Problem, shown, spelled
-from etcd.settings.versions import minor
+from etcd.versions import Minor, minor, text
 
 ADVISED_QUOTA = 8 * 2**30  # bytes; etcd's documentation suggests no more
 # What kube-apiserver pings etcd with (its storage backend's keepaliveTime); etcd hangs up on clients that ping more.
@@ -48,7 +48,7 @@ def warnings(options: Mapping[str, str], key: Path, version: str) -> list[str]:
     result = []
     for name, value in options.items():
         option = OPTIONS.get(name)
-        if option and option.replacement and minor(version) == "3.6":
+        if option and option.replacement and minor(version) == (3, 6):
             new = replacement(option, value)
             result.append(f"{spelled((*key, name))}: it is gone in etcd 3.7. Write {new} instead.")
     quota = options.get("quota-backend-bytes", "0")
@@ -107,20 +107,24 @@ def _name(name: str, key: Path, version: str, value: str) -> Problem | None:
         return None
     if line > option.last:
         do = f"Write {replacement(option, value)} instead." if option.replacement else "Remove it."
-        return Problem(key, "", f"an option of etcd {line}", f"etcd {option.last} was the last to have it.", do)
+        return Problem(
+            key, "", f"an option of etcd {text(line)}", f"etcd {text(option.last)} was the last to have it.", do
+        )
     old = next((each.name for each in OPTIONS.values() if each.replacement == name and each.known(line)), None)
-    do = f"Write {old} instead, until the cluster runs {option.first}." if old else "Remove it."
-    return Problem(key, "", f"an option of etcd {line}", f"etcd {option.first} was the first to have it.", do)
+    do = f"Write {old} instead, until the cluster runs {text(option.first)}." if old else "Remove it."
+    return Problem(
+        key, "", f"an option of etcd {text(line)}", f"etcd {text(option.first)} was the first to have it.", do
+    )
 
 
-def _unknown(name: str, key: Path, line: str) -> Problem:
+def _unknown(name: str, key: Path, line: Minor) -> Problem:
     plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
     known = [option.name for option in OPTIONS.values() if option.known(line) and option.name not in REFUSED]
     near = difflib.get_close_matches(plain, known, n=1, cutoff=0.6)
-    why = f"etcd {line} has no option of this name, and would ignore it."
+    why = f"etcd {text(line)} has no option of this name, and would ignore it."
     if near:
-        return Problem(key, "", f"{near[0]}, the nearest option of etcd {line}", why, "Correct the name.")
-    return Problem(key, "", f"an option of etcd {line}", why, "See the output of etcd --help, or remove it.")
+        return Problem(key, "", f"{near[0]}, the nearest option of etcd {text(line)}", why, "Correct the name.")
+    return Problem(key, "", f"an option of etcd {text(line)}", why, "See the output of etcd --help, or remove it.")
 
 
 def _value(option: Option, key: Path, value: str, version: str) -> Problem | None:
@@ -131,7 +135,7 @@ def _value(option: Option, key: Path, value: str, version: str) -> Problem | Non
     return Problem(key, shown(key, value), *refused) if refused else None
 
 
-def _gates(value: str, line: str) -> str | None:
+def _gates(value: str, line: Minor) -> str | None:
     known = sorted(name for name, first in GATES.items() if first <= line)
     for pair in value.split(","):
         name, _, state = pair.strip().partition("=")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from etcd.settings.options_table import TABLE
+from etcd.versions import Minor, minor
 
 
 @dataclass(frozen=True)
@@ -11,18 +12,18 @@ class Option:
 
     name: str
     kind: str
-    first: str
-    last: str
+    first: Minor
+    last: Minor
     replacement: str
 
-    def known(self, minor: str) -> bool:
-        """Tell whether a minor has the option; minors of one digit compare as text."""
+    def known(self, minor: Minor) -> bool:
+        """Tell whether a minor has the option."""
         return self.first <= minor <= self.last
 
 
 def _table() -> dict[str, Option]:
     rows = (line.split() for line in TABLE.strip().splitlines())
-    return {row[0]: Option(row[0], row[1], row[2], row[3], " ".join(row[4:])) for row in rows}
+    return {row[0]: Option(row[0], row[1], minor(row[2]), minor(row[3]), " ".join(row[4:])) for row in rows}
 
 
 OPTIONS = _table()

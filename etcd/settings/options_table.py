@@ -5,6 +5,8 @@ replacements are those of experimentalFlagMigrationMap (embed/config.go) and
 ExperimentalFlagToFeatureMap (features/etcd_features.go).
 """
 
+from etcd.versions import Minor
+
 # Name, kind (choices are separated by |), first minor, last minor, what replaces it from 3.6 on.
 TABLE = """
 advertise-client-urls                              urls       3.5 3.7
@@ -156,18 +158,18 @@ watch-progress-notify-interval                     duration   3.6 3.7
 """
 
 # Feature gates, with the first minor that has them. All of 3.6 are in 3.7 too.
-GATES = {
-    "AllAlpha": "3.6",
-    "AllBeta": "3.6",
-    "CompactHashCheck": "3.6",
-    "FastLeaseKeepAlive": "3.7",
-    "InitialCorruptCheck": "3.6",
-    "LeaseCheckpoint": "3.6",
-    "LeaseCheckpointPersist": "3.6",
-    "PriorityRequest": "3.7",
-    "SetMemberLocalAddr": "3.6",
-    "StopGRPCServiceOnDefrag": "3.6",
-    "TxnModeWriteWithSharedBuffer": "3.6",
+GATES: dict[str, Minor] = {
+    "AllAlpha": (3, 6),
+    "AllBeta": (3, 6),
+    "CompactHashCheck": (3, 6),
+    "FastLeaseKeepAlive": (3, 7),
+    "InitialCorruptCheck": (3, 6),
+    "LeaseCheckpoint": (3, 6),
+    "LeaseCheckpointPersist": (3, 6),
+    "PriorityRequest": (3, 7),
+    "SetMemberLocalAddr": (3, 6),
+    "StopGRPCServiceOnDefrag": (3, 6),
+    "TxnModeWriteWithSharedBuffer": (3, 6),
 }
 
 # Options that etcd's own YAML takes as lists.

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from etcd.settings.fields import refuse
+from etcd.versions import Minor, Number, minor, parse
 
-MINORS = ("3.5", "3.6", "3.7")
-OLDEST = (3, 5, 32)
-
-Number = tuple[int, int, int]
+MINORS: tuple[Minor, ...] = ((3, 5), (3, 6), (3, 7))
+OLDEST: Number = (3, 5, 32)
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,7 @@ FAULTS = (
     ),
     Fault((3, 7, 0), (3, 7, 1), "TLS handshakes can exhaust a member (GHSA-6vch-q96h-7gc3)"),
 )
-NEWEST_ADVISED = {"3.6": "3.6.14", "3.7": "3.7.1"}
-
-
-def number(version: str) -> Number:
-    """Return the three numbers of a version such as 3.6.14."""
-    major, minor, patch = version.split(".")
-    return int(major), int(minor), int(patch)
-
-
-def minor(version: str) -> str:
-    """Return the minor of a version: 3.6 of 3.6.14."""
-    return version.rpartition(".")[0]
+NEWEST_ADVISED: dict[Minor, str] = {(3, 6): "3.6.14", (3, 7): "3.7.1"}
 
 
 def _spelled(value: Any) -> str:
@@ -70,8 +58,8 @@ def _spelled(value: Any) -> str:
 
 def _supported(value: str) -> str:
     allowed = "a release of 3.5 from 3.5.32 on, of 3.6 or of 3.7"
-    if number(value) < OLDEST:
-        if minor(value) == "3.5":
+    if parse(value) < OLDEST:
+        if minor(value) == (3, 5):
             why = (
                 "Versions 3.5.0 to 3.5.2 corrupt data, and those before 3.5.32 can lose a learner's promotion or bring"
                 " removed members back on the way to 3.6."
@@ -90,9 +78,9 @@ Version = Annotated[str, BeforeValidator(_spelled), AfterValidator(_supported)]
 
 def warnings(version: str) -> list[str]:
     """Return what is known against a version, one sentence each, the worst first."""
-    if minor(version) == "3.5":
+    if minor(version) == (3, 5):
         return [f"version: {version} is out of support, as the 3.5 line is. Use it only on the way to 3.6 or back."]
-    found = [fault for fault in FAULTS if fault.first <= number(version) < fault.fixed]
+    found = [fault for fault in FAULTS if fault.first <= parse(version) < fault.fixed]
     if not found:
         return []
     better = NEWEST_ADVISED[minor(version)]

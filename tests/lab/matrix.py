@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from etcd.settings import Settings
 from etcd.settings.options import OPTIONS, Option
 from etcd.settings.options_owned import REFUSED
+from etcd.versions import Minor
 
 Keys = tuple[str, ...]
 """A setting's place in a stack file; the node that it is tried on, and the client, have their names in it."""
@@ -136,7 +137,7 @@ def _option_value(option: Option) -> str:
     return option.kind.split("|")[-1] if "|" in option.kind else ""
 
 
-def option_values(minor: str, values: Mapping[str, str]) -> dict[str, str]:
+def option_values(minor: Minor, values: Mapping[str, str]) -> dict[str, str]:
     """Return a changed value for each of etcd's options that a user may set.
 
     An option with an empty value in `values` is left out. Fails for one without a value.

@@ -115,7 +115,7 @@ OPTIONS = {
     "downgrade-check-time": "7s",
     "snapshot-catchup-entries": "6000",
 }
-MINOR = "3.6"
+MINOR = (3, 6)
 # Their change restarts nobody and issues nothing, so they are changed together.
 _QUIET_GROUPS = ("deadlines", "snapshots", "binaries", "ssh", "nodes")
 _RESTARTING_GROUPED = {"deadlines.service_start"}

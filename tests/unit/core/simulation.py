@@ -18,8 +18,8 @@ from etcd.errors import Problem
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus
 from etcd.planning import Attempt, Observed, Step, Target, TargetMember, born_text, quorum
-from etcd.planning.versions import Minor, minor, text
 from etcd.query import Query
+from etcd.versions import Minor, minor, text
 from etcd.wal import WalIdentity
 
 WANTED = "r1"

@@ -12,7 +12,7 @@ from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, s
 from etcd import planning
 from etcd.errors import Problem
 from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
-from etcd.planning.versions import minor, text
+from etcd.versions import minor, text
 
 State = tuple[World, frozenset[Step]]
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from settings_samples import loaded, nodes, problems, warnings
 
-from etcd.settings.options_known import OPTIONS
+from etcd.settings.options_known import OPTIONS, Option
 from etcd.settings.options_owned import REFUSED, UNIFORM
 from etcd.settings.versions import MINORS
+from etcd.versions import Minor, text
 
 SUMS = {version: {"amd64": "0" * 64} for version in ("3.5.40", "3.6.20", "3.7.0", "3.7.3")}
 REQUIRED = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
@@ -17,9 +18,9 @@ RECORDED = Path(__file__).parent / "flags"
 KINDS = {"string": {"text", "path"}, "selective": {"text"}, "int64": {"int"}}
 
 
-def recorded(minor: str) -> dict[str, str]:
+def recorded(minor: Minor) -> dict[str, str]:
     """Return flag → kind as etcd's source of one minor registers them."""
-    lines = (RECORDED / minor).read_text().splitlines()
+    lines = (RECORDED / text(minor)).read_text().splitlines()
     return dict(line.split() for line in lines if not line.startswith("#"))
 
 
@@ -28,13 +29,13 @@ def options(version: str = "3.6.14", **given: Any) -> list[str]:
     return problems(version=version, etcd=named, binaries={"checksums": SUMS})
 
 
-@pytest.mark.parametrize("minor", MINORS)
-def test_the_table_has_the_flags_that_etcd_registers(minor: str) -> None:
+@pytest.mark.parametrize("minor", MINORS, ids=text)
+def test_the_table_has_the_flags_that_etcd_registers(minor: Minor) -> None:
     assert {name for name, option in OPTIONS.items() if option.known(minor)} == recorded(minor).keys()
 
 
-@pytest.mark.parametrize("minor", MINORS)
-def test_the_table_has_the_kinds_that_etcd_registers(minor: str) -> None:
+@pytest.mark.parametrize("minor", MINORS, ids=text)
+def test_the_table_has_the_kinds_that_etcd_registers(minor: Minor) -> None:
     for name, kind in recorded(minor).items():
         known = OPTIONS[name].kind
         choice = "|" in known or name == "logger"
@@ -45,14 +46,21 @@ def test_every_replacement_is_an_option_of_the_next_minors() -> None:
     for option in OPTIONS.values():
         if option.replacement:
             new = OPTIONS[option.replacement.partition("=")[0]]
-            assert new.known("3.6"), option
-            assert new.known("3.7"), option
+            assert new.known((3, 6)), option
+            assert new.known((3, 7)), option
 
 
 def test_every_experimental_option_of_3_6_has_a_replacement() -> None:
     for option in OPTIONS.values():
-        if option.name.startswith("experimental-") and option.known("3.6"):
+        if option.name.startswith("experimental-") and option.known((3, 6)):
             assert option.replacement, option
+
+
+def test_minors_are_compared_as_numbers() -> None:
+    option = Option("later", "text", (3, 9), (3, 11), "")
+    assert option.known((3, 10))
+    assert not option.known((3, 5))
+    assert not option.known((3, 100))
 
 
 def test_what_is_refused_or_uniform_is_an_option() -> None:
@@ -237,6 +245,7 @@ def test_a_quota_out_of_the_ordinary_is_warned_of(quota: str, said: str) -> None
         ("3.4.37", "Its line gets no fixes"),
         ("2.3.8", "Its line gets no fixes"),
         ("3.8.0", "Nobody has checked which options a later line knows."),
+        ("3.10.0", "Nobody has checked which options a later line knows."),
         ("4.0.0", "Nobody has checked which options a later line knows."),
         ("3.6", "give all three numbers"),
         ("latest", "give all three numbers"),
