@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import asyncssh
 
 from etcd.errors import Problem
+from etcd.reasons import Reason
 
 # sshd's MaxAuthTries is 6 by default; it ends the connection at so many keys that it does not know.
 _TRIES = 6
@@ -68,23 +69,36 @@ async def held() -> list[bytes]:
 def refusal(node: str, where: str, keys: list[bytes], chosen: str | None) -> Problem:
     """Return why a login with the agent's keys was refused; `chosen` is `ssh.agent_key`, if it is set."""
     if not keys:
-        return Problem(node, f"{where} needs a key, and the agent holds none", "Add it to the agent: ssh-add FILE")
+        return Problem(
+            Reason.LOGIN_REFUSED,
+            node,
+            f"{where} needs a key, and the agent holds none",
+            "Add it to the agent: ssh-add FILE",
+        )
     if chosen and blob(chosen) not in keys:
-        return Problem(node, f"{where} needs `ssh.agent_key`, which the agent does not hold", "Add it: ssh-add FILE")
+        return Problem(
+            Reason.LOGIN_REFUSED,
+            node,
+            f"{where} needs `ssh.agent_key`, which the agent does not hold",
+            "Add it: ssh-add FILE",
+        )
     if chosen:
         return Problem(
+            Reason.LOGIN_REFUSED,
             node,
             f"{where} refused the agent's key that `ssh.agent_key` names",
             "Put that key into that user's authorized_keys, or set `ssh.user`",
         )
     if len(keys) >= _TRIES:
         return Problem(
+            Reason.LOGIN_REFUSED,
             node,
             f"{where} refused the keys of the agent, which holds {len(keys)}; sshd ends a login after MaxAuthTries of "
             f"them ({_TRIES} by default), so it may not have seen the right one",
             "Set `ssh.agent_key` to the public key that opens it, or put one of them into that user's authorized_keys",
         )
     return Problem(
+        Reason.LOGIN_REFUSED,
         node,
         f"{where} refused each of the {len(keys)} keys of the agent",
         "Put one of them into that user's authorized_keys, add the right one to the agent, or set `ssh.user`",

@@ -9,6 +9,7 @@ import re
 import shlex
 
 from etcd.errors import Problem
+from etcd.reasons import Reason
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # An absolute path, since a shell function or an alias may have the name.
@@ -51,29 +52,34 @@ def refusal(node: str, user: str, host: str, words: str, *, sudo: bool) -> Probl
         low = words.lower()
         if re.search(r"sudo\W*: (command )?not found|sudo\W*: no such file", low):
             return Problem(
+                Reason.ROOT_REFUSED,
                 node,
                 f"there is no sudo on {host}{said}, and {user!r} is not root",
                 "Install sudo there and let that account use it without a password, or set `ssh.user` to root",
             )
         if "must have a tty" in low or "requiretty" in low:
             return Problem(
+                Reason.ROOT_REFUSED,
                 node,
                 f"sudo on {host} runs only on a terminal{said}, and commands of a program have none",
                 f"Add the line `Defaults:{user} !requiretty` to its sudoers",
             )
         if re.search(r"not in the sudoers|not allowed to (execute|run)|can't do that|may not run", low):
             return Problem(
+                Reason.ROOT_REFUSED,
                 node,
                 f"user {user!r} may not run commands as root with sudo on {host}{said}",
                 f"Allow {user!r} all commands with NOPASSWD there, or set `ssh.user` to root",
             )
         if "sudo" in low:
             return Problem(
+                Reason.ROOT_REFUSED,
                 node,
                 f"user {user!r} cannot use sudo without a password on {host}{said}",
                 f"Give {user!r} NOPASSWD sudo there, or set `ssh.user` to root",
             )
     return Problem(
+        Reason.ROOT_REFUSED,
         node,
         f"the login of {user!r} on {host} runs no command{said}",
         "Give that account a shell and remove a forced command from its authorized_keys, or set `ssh.user`",

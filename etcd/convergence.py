@@ -13,6 +13,7 @@ from etcd.execution import Deadlines, Hands, Snapshots, execute, leave_former, w
 from etcd.member import Member
 from etcd.observation import HostFacts, observe
 from etcd.planning import Observed, Step, Target
+from etcd.reasons import Reason
 from etcd.repeats import Repeats
 from etcd.ssh import Address, Pool, Session
 from etcd.waiting import looking, reported
@@ -124,7 +125,7 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
 
 
 async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
-    warned: set[str] = set()
+    warned: set[tuple[Reason, str]] = set()
     done: frozenset[Step] = frozenset()
     doubts, repeats = _Doubts(run, hands.target), Repeats()
     settled, steps = True, 0
@@ -134,13 +135,14 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             plan = planning.plan(look.observed, hands.target, look.alive, done)
         except planning.Refusal as refusal:
             passing = doubt.is_passing(hands.target, look.facts, look.alive)
-            if passing and await doubts.is_new(f"refused, {refusal.problems[0].where}: {refusal.problems[0].what}"):
+            first = refusal.problems[0]
+            if passing and await doubts.is_new(refusal.identity, f"refused, {first.where}: {first.what}"):
                 continue
             raise
         for warning in plan.warnings:
-            if warning not in warned:
-                await run.warn(warning)
-            warned.add(warning)
+            if warning.identity not in warned:
+                await run.warn(str(warning))
+            warned.add(warning.identity)
         if not plan.steps:
             await leave_former(replace(hands, facts=look.facts))
             return _outcome(look.facts, hands.target, steps)
@@ -148,6 +150,7 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
         if run.cancelled.is_set():
             raise Cancelled(
                 Problem(
+                    Reason.CANCELLED,
                     "cluster",
                     f"stopped as asked, with {len(plan.steps)} steps left; the next would be: {step}",
                     "Run `pulumi up` again to go on from here",
@@ -160,7 +163,7 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             settled = True
             continue
         silence = doubt.rests_on_silence(step, hands.target, look.facts, look.alive)
-        if silence and await doubts.is_new(str(step)):
+        if silence and await doubts.is_new(step, str(step)):
             settled = True
             continue
         if repeats.needs_look(step, look.facts):
@@ -173,7 +176,12 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
         doubts.clear()
         settled = settled and not isinstance(step, _UNSETTLING)
     raise ClusterError(
-        Problem("cluster", f"it is not as wanted after {_MOST_STEPS} steps", "Report this with the output above")
+        Problem(
+            Reason.TOO_MANY_STEPS,
+            "cluster",
+            f"it is not as wanted after {_MOST_STEPS} steps",
+            "Report this with the output above",
+        )
     )
 
 
@@ -183,26 +191,30 @@ class _Doubts:
     def __init__(self, run: Run, target: Target) -> None:
         self._run = run
         self._pause = doubt.election_seconds(wanted.member for wanted in target.members.values())
-        self._last = ""
+        self._last: object = None
         self._count = 0
 
     def clear(self) -> None:
         """Begin anew, after a step."""
-        self._last, self._count = "", 0
+        self._last, self._count = None, 0
 
-    async def is_new(self, what: str) -> bool:
-        """Return False for what the last look showed already; else wait until it is worth to look again."""
-        if what == self._last:
+    async def is_new(self, identity: object, text: str) -> bool:
+        """Return False for what the last look showed already; else wait until it is worth to look again.
+
+        `identity` is the step, or what makes the refusal the same one; `text` is how a message names it.
+        """
+        if identity == self._last:
             return False
-        self._last, self._count = what, self._count + 1
+        self._last, self._count = identity, self._count + 1
         if self._count > _MOST_DOUBTS:
             raise ClusterError.of(
+                Reason.ANSWERS_UNSTEADY,
                 "cluster",
                 f"its members answer at one look and not at the next, for {_MOST_DOUBTS} times now",
                 "Look at `journalctl -u etcd` on them, and at the network between them",
             )
         await self._run.say(
-            f"Looking once more in {self._pause:.0f} s, since this rests on members that did not answer: {what}"
+            f"Looking once more in {self._pause:.0f} s, since this rests on members that did not answer: {text}"
         )
         await asyncio.sleep(self._pause)
         return True

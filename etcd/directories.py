@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from etcd.reasons import Reason
+
 _ALL = 7
 _PASS = 1
 # stat's word for a number that is no account's.
@@ -83,7 +85,7 @@ def closed(line: str) -> Closed:
     return Closed(directory, Access(owner, group, mode), path)
 
 
-Finding = tuple[str, str]
+Finding = tuple[Reason, str, str]
 
 
 def findings(
@@ -96,10 +98,17 @@ def findings(
     """
     name = "data directory" if setting == "data_dir" else "WAL directory"
     if directory.access is None:
-        return [(f"its {name} {directory.path} is no directory", f"Name another one in `paths.{setting}`")]
+        return [
+            (
+                Reason.DIRECTORY_INVALID,
+                f"its {name} {directory.path} is no directory",
+                f"Name another one in `paths.{setting}`",
+            )
+        ]
     if is_new and directory.real != directory.path:
         return [
             (
+                Reason.DIRECTORY_INVALID,
                 (
                     f"its {name} {directory.path} leads to {directory.real} by a link; systemd waits for the mounts "
                     "of the path that it is told, so etcd could start before its disk is there"
@@ -118,6 +127,7 @@ def findings(
     if others and not directory.within:
         return [
             (
+                Reason.DIRECTORY_NOT_OWNED,
                 (
                     f"its {name} {directory.path} belongs to {others[0]}, is not empty ({directory.content}) and "
                     f"holds no data of etcd; etcd runs as {user} and could not write there"
@@ -129,6 +139,7 @@ def findings(
         where = directory.path if directory.access.owner not in accounts else f"{directory.path}, or a part of it,"
         return [
             (
+                Reason.DIRECTORY_NOT_OWNED,
                 f"its {name} {where} belongs to {others[0]}; etcd runs as {user} and could not open its data",
                 (
                     "If etcd is to use this data, give it to that account on the host (make the account first where "
@@ -140,6 +151,7 @@ def findings(
     if not directory.access.owner_has_all:
         return [
             (
+                Reason.DIRECTORY_INACCESSIBLE,
                 f"its {name} {directory.path} has mode {directory.access.mode}, so its owner {user} may not use it",
                 f"Run `chmod 700 {directory.path}` on the host",
             )

@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from etcd.reasons import Reason
+
 
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong.
 
-    `where` names the node or setting, `what` says what was found and why it matters, `action` what to do. A `what`
-    that quotes lines of a log ends in a newline.
+    `reason` is what code goes by. `where` names the node or setting, `what` says what was found and why it matters,
+    `action` what to do. A `what` that quotes lines of a log ends in a newline.
     """
 
+    reason: Reason
     where: str
     what: str
     action: str
+
+    @property
+    def identity(self) -> tuple[Reason, str]:
+        """What makes two problems the same one, whatever their texts: the reason, and where it was found."""
+        return self.reason, self.where
 
     def __str__(self) -> str:
         pause = "" if self.what.endswith("\n") else ". "
@@ -29,10 +37,15 @@ class ClusterError(Exception):
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems: Sequence[Problem] = problems
 
+    @property
+    def identity(self) -> frozenset[tuple[Reason, str]]:
+        """What makes two errors the same one, whatever their texts."""
+        return frozenset(problem.identity for problem in self.problems)
+
     @classmethod
-    def of(cls, where: str, what: str, action: str) -> Self:
+    def of(cls, reason: Reason, where: str, what: str, action: str) -> Self:
         """Return an error of one problem."""
-        return cls(Problem(where, what, action))
+        return cls(Problem(reason, where, what, action))
 
 
 class Unreachable(ClusterError):

@@ -10,6 +10,7 @@ from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import ListedMember, MemberStatus, Place, parse_members, parse_status
 from etcd.query import words
+from etcd.reasons import Reason
 from etcd.ssh import Result, Session
 
 _RUN = 'exec "$@"'
@@ -86,6 +87,7 @@ class Etcdctl:
         if status is None:
             raise ClusterError(
                 Problem(
+                    Reason.QUERY_FAILED,
                     self._member.name,
                     f"etcdctl has no answer of its member ({words(result.stderr) or 'no reason told'})",
                     "Look at `journalctl -u etcd` on it",
@@ -98,6 +100,11 @@ class Etcdctl:
         members = parse_members(await self.json("member", "list"))
         if not members:
             raise ClusterError(
-                Problem(self._member.name, "its member does not tell the member list", "Run `pulumi up` again")
+                Problem(
+                    Reason.MEMBER_LIST_MISSING,
+                    self._member.name,
+                    "its member does not tell the member list",
+                    "Run `pulumi up` again",
+                )
             )
         return members

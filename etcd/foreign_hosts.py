@@ -2,10 +2,11 @@
 
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.settings.options_values import URL_LISTENERS
 from etcd.ssh import as_text
 
-Finding = tuple[str, str]
+Finding = tuple[Reason, str, str]
 
 
 def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> list[Finding]:
@@ -17,6 +18,7 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
     if found.cluster != owner and found.stack == stack:
         return [
             (
+                Reason.STACK_IDENTITY_UNKNOWN,
                 (
                     f"it serves node {found.node} of a stack of this very name, {found.stack}, whose identity is not "
                     f"in the state; etcd {runs} there"
@@ -31,6 +33,7 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
     if found.cluster != owner:
         return [
             (
+                Reason.HOST_OF_ANOTHER_STACK,
                 (
                     f"it serves node {found.node} of another stack of this program, "
                     f"{found.stack or 'without a name'}; etcd "
@@ -45,6 +48,7 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
     if found.node != member.name:
         return [
             (
+                Reason.NODE_RENAMED,
                 f"its host is node {found.node} of this cluster already; a member cannot be renamed",
                 f"Call the node {found.node} again, or give it another host",
             )
@@ -53,6 +57,7 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
         # A copy of a state has the owner's id too, and two stacks that change one cluster undo each other's work.
         return [
             (
+                Reason.STATE_COPIED,
                 f"stack {found.stack} manages it, and this stack ({stack}) has a copy of its state",
                 (
                     "Work with that stack; if it was renamed to this one or moved to another backend, confirm that on "
@@ -69,6 +74,7 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
     if fragment and seen.is_running:
         return [
             (
+                Reason.FOREIGN_UNIT_RUNNING,
                 (
                     f"it has an etcd.service that this program did not install ({fragment}), and it runs, perhaps for "
                     "somebody who needs it"
@@ -82,6 +88,7 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
         ]
     findings = [
         (
+            Reason.PORT_IN_USE,
             f"port {port} is taken by {process}",
             f"Stop that process, or choose another {_setting(member, port)}",
         )
@@ -90,6 +97,7 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
     if fragment:
         findings.append(
             (
+                Reason.FOREIGN_UNIT,
                 f"it has an etcd.service that this program did not install ({fragment}), which does not run",
                 (
                     "If no cluster needs this member any more, remove the unit and run `systemctl daemon-reload`; "
@@ -101,6 +109,7 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
         exist, them = ("exists and is", "it") if len(seen.foreign_links) == 1 else ("exist and are", "them")
         findings.append(
             (
+                Reason.FOREIGN_LINK,
                 f"{as_text(seen.foreign_links)} {exist} not this program's",
                 f"Remove {them}, or choose another `paths.bin_dir`",
             )

@@ -10,6 +10,7 @@ from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
 from etcd.observation import hexadecimal, observe
 from etcd.query import Call, Query, by_endpoint, failed, words
+from etcd.reasons import Reason
 from etcd.ssh import Address, Pool, Result, as_text
 
 _PAUSE_SECONDS = 0.3
@@ -66,6 +67,7 @@ async def wait(addresses: Mapping[str, Address], members: Mapping[str, Member], 
                 raise ClusterError(
                     *(
                         Problem(
+                            Reason.NOT_SERVING,
                             member.name,
                             *_told(member, seconds),
                         )

@@ -6,9 +6,10 @@ import re
 from etcd import directories
 from etcd.member import Member, listen_host
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
-Finding = tuple[str, str]
+Finding = tuple[Reason, str, str]
 
 
 def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
@@ -37,6 +38,7 @@ def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
             setting = settings.get(each.path, "wal_dir")
             found.append(
                 (
+                    Reason.DIRECTORY_INACCESSIBLE,
                     (
                         f"{each.directory} has mode {each.access.mode} and belongs to {each.access.owner}, so etcd, "
                         f"which runs as {member.user}, cannot reach `paths.{setting}` in it"
@@ -59,6 +61,7 @@ def of_address(member: Member, seen: HostFacts) -> list[Finding]:
     others = as_text([str(each) for each in own if not each.is_loopback and not each.is_link_local])
     return [
         (
+            Reason.ADDRESS_NOT_LOCAL,
             (
                 f"its address {member.address} is on no interface of the host, which has {others or 'none'}, so etcd "
                 "could not listen there"

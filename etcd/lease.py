@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from etcd import scripts
 from etcd.errors import ClusterError, Problem
 from etcd.planning import quorum
+from etcd.reasons import Reason
 from etcd.ssh import Session, as_text
 
 SECONDS = 45
@@ -37,6 +38,7 @@ class Lease:
             raise self.lost
         if now() - self.granted_at > SECONDS:
             raise ClusterError.of(
+                Reason.LEASE_LOST,
                 "cluster",
                 f"the hold on it could not be renewed for {SECONDS} s, so another run may have taken over",
                 "Check the network to the hosts and run `pulumi up` again",
@@ -138,12 +140,14 @@ def _blocked(answers: Mapping[str, str], hosts: int) -> ClusterError | None:
         return _taken(others)
     if "gone" in answers.values():
         return ClusterError.of(
+            Reason.LEASE_LOST,
             "cluster",
             "this run's hold on it ended, and another run may have changed it since",
             "Run `pulumi up` again; it looks anew and goes on from there",
         )
     return ClusterError(
         Problem(
+            Reason.LEASE_WITHOUT_MAJORITY,
             "cluster",
             f"only {len(granted)} of {hosts} hosts answer, and {needed(hosts)} must before anything is changed",
             "Bring the other hosts back first",
@@ -155,6 +159,7 @@ def _taken(others: Mapping[str, list[str]]) -> ClusterError:
     name, (kind, *told) = next(iter(others.items()))
     if kind == "busy":
         return ClusterError.of(
+            Reason.LEASE_HELD,
             name,
             "a step of an earlier run is still under way on it",
             "Wait for it to end, or switch the host off if it hangs, then run `pulumi up` again",
@@ -162,6 +167,7 @@ def _taken(others: Mapping[str, list[str]]) -> ClusterError:
     other, seconds = told
     return ClusterError(
         Problem(
+            Reason.LEASE_HELD,
             name,
             f"another run ({other}) is changing this cluster; its hold ends in {seconds} s unless it goes on",
             "Wait for it to end, then run `pulumi up` again",

@@ -12,6 +12,7 @@ import asyncssh
 from etcd import agent, dial
 from etcd.address import Address
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
+from etcd.reasons import Reason
 
 Say = Callable[[str], Awaitable[None]]
 
@@ -205,6 +206,7 @@ async def _raise_for_other_key(
 async def _key_refused(node: str, address: Address) -> Problem:
     if not address.agent:
         return Problem(
+            Reason.LOGIN_REFUSED,
             node,
             f"{address.where} refused the key",
             "Put the public half of `ssh.private_key` into that user's authorized_keys, or set `ssh.user`",
@@ -216,6 +218,7 @@ def _late(node: str, address: Address, progress: _Progress) -> Problem:
     where, seconds = address.where, address.connect_seconds
     if progress.was_greeted:
         return Problem(
+            Reason.LOGIN_TIMED_OUT,
             node,
             f"sshd at {where} answers, but the login did not end within {seconds} s",
             "Raise `deadlines.connect`, or look at what logins wait for there: its load, UseDNS, PAM",
@@ -228,6 +231,7 @@ def _late(node: str, address: Address, progress: _Progress) -> Problem:
 def _not_forwarded(node: str, address: Address) -> Problem:
     bastion = address.bastion.where if address.bastion else "the bastion"
     return Problem(
+        Reason.LOGIN_REFUSED,
         node,
         f"{bastion} does not forward connections to {address.host}:{address.port}",
         "Allow it in the bastion's sshd_config (AllowTcpForwarding, PermitOpen), and in its authorized_keys",
@@ -236,6 +240,7 @@ def _not_forwarded(node: str, address: Address) -> Problem:
 
 def _turned_away(node: str, address: Address, words: str) -> Problem:
     return Problem(
+        Reason.LOGIN_REFUSED,
         node,
         f"sshd at {address.where} turns this machine away ({words}): too many logins at once (MaxStartups), or "
         "logins of this machine that failed before (PerSourcePenalties)",
@@ -245,6 +250,7 @@ def _turned_away(node: str, address: Address, words: str) -> Problem:
 
 def _no_common(node: str, where: str, kind: str, ours: str, theirs: str) -> Problem:
     return Problem(
+        Reason.LOGIN_REFUSED,
         node,
         f"this program and sshd at {where} have no {kind} algorithm in common; it offers {_listed(theirs)}",
         f"Allow one of these in its sshd_config: {_listed(ours)}",
@@ -267,12 +273,14 @@ def _words(error: Exception) -> str:
 def _refused(node: str, where: str, words: str) -> Problem:
     if dial.is_unknown_name(words):
         return Problem(
+            Reason.HOST_UNREACHABLE,
             node,
             f"cannot connect to {where}: {words}",
             f"If only the hosts know it, set `nodes.{node}.ssh.host` to an address that this machine reaches; "
             "otherwise correct the name, or `ssh.bastion.host` if it is the bastion's",
         )
     return Problem(
+        Reason.HOST_UNREACHABLE,
         node,
         f"cannot connect to {where}: {words}",
         "Check that the host is on, that sshd listens there, and the node's `address` and `ssh` settings",
@@ -281,6 +289,7 @@ def _refused(node: str, where: str, words: str) -> Problem:
 
 def _changed_key(node: str, where: str) -> Problem:
     return Problem(
+        Reason.HOST_KEY_MISMATCH,
         node,
         f"{where} shows another host key than the one that is pinned; somebody may be in between",
         "If the host was installed anew, compare the key on its console and update `host_key` or known_hosts",

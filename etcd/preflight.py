@@ -1,13 +1,14 @@
 """What must be true of a host before anything is changed on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from etcd import agent, foreign_hosts, host_places, unit_files
 from etcd.changes import changes
 from etcd.errors import Problem
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 
@@ -33,6 +34,7 @@ def stale_agent_problem() -> Problem | None:
     if path is None:
         return None
     return Problem(
+        Reason.AGENT_UNREACHABLE,
         "SSH_AUTH_SOCK",
         f"it names {path}, where no SSH agent answers; every remote command would fail on it",
         "Run `unset SSH_AUTH_SOCK`, or start the agent again",
@@ -42,10 +44,10 @@ def stale_agent_problem() -> Problem | None:
 def host_problems(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Problem]:
     """Return all that is wrong with one host that answered; of one that is another's, nothing else is said."""
     if foreign := foreign_hosts.stamp(member, seen, expected.owner, expected.stack):
-        return [Problem(member.name, what, action) for what, action in foreign]
+        return [Problem(reason, member.name, what, action) for reason, what, action in foreign]
     return [
-        Problem(member.name, what, action)
-        for what, action in (
+        Problem(reason, member.name, what, action)
+        for reason, what, action in (
             *_tools(seen, expected),
             *_architecture(member, seen, architecture, expected),
             *foreign_hosts.things(member, seen),
@@ -61,10 +63,10 @@ def host_warnings(member: Member, seen: HostFacts) -> list[Problem]:
     if not _runs_as_wanted(member, seen):
         return []
     found = unit_files.problems(member, seen)
-    return [Problem(each.where, f"{each.what}; its next start is refused", each.action) for each in found]
+    return [replace(each, what=f"{each.what}; its next start is refused") for each in found]
 
 
-Finding = tuple[str, str]
+Finding = tuple[Reason, str, str]
 
 
 def _runs_as_wanted(member: Member, seen: HostFacts) -> bool:
@@ -74,20 +76,31 @@ def _runs_as_wanted(member: Member, seen: HostFacts) -> bool:
 def _tools(seen: HostFacts, expected: Expectation) -> list[Finding]:
     findings: list[Finding] = []
     if seen.missing_tools:
-        findings.append((f"it has no {as_text(seen.missing_tools)}", "Install what is missing"))
+        findings.append((Reason.TOOL_MISSING, f"it has no {as_text(seen.missing_tools)}", "Install what is missing"))
     if expected.source == "download" and seen.fetch_tool is None:
         findings.append(
-            ("it has neither curl nor wget to download etcd with", "Install one, or set `binaries.source` to push")
+            (
+                Reason.DOWNLOADER_MISSING,
+                "it has neither curl nor wget to download etcd with",
+                "Install one, or set `binaries.source` to push",
+            )
         )
     return findings
 
 
 def _architecture(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Finding]:
     if seen.architecture is None:
-        return [(f"its architecture is {seen.machine}; this program installs amd64 and arm64", "Use another host")]
+        return [
+            (
+                Reason.ARCHITECTURE_UNSUPPORTED,
+                f"its architecture is {seen.machine}; this program installs amd64 and arm64",
+                "Use another host",
+            )
+        ]
     if architecture and architecture != seen.architecture:
         return [
             (
+                Reason.ARCHITECTURE_MISMATCH,
                 f"its architecture is {seen.architecture}, but `nodes.{member.name}.architecture` says {architecture}",
                 "Correct the setting, or leave it out",
             )
@@ -95,6 +108,7 @@ def _architecture(member: Member, seen: HostFacts, architecture: str | None, exp
     if not expected.checksums.get(seen.architecture):
         return [
             (
+                Reason.CHECKSUM_MISSING,
                 f"there is no pinned SHA-256 of etcd {member.version} for {seen.architecture}",
                 f"Add `binaries.checksums.{member.version}.{seen.architecture}`",
             )
@@ -108,6 +122,7 @@ def _clock(seen: HostFacts, expected: Expectation) -> list[Finding]:
     direction = "ahead of" if seen.clock_offset > 0 else "behind"
     return [
         (
+            Reason.CLOCK_SKEW,
             f"its clock is {abs(seen.clock_offset):.0f} s {direction} this machine's; certificates would not be valid",
             "Set both clocks by NTP",
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from etcd.errors import ClusterError
 from etcd.observation import HostFacts
 from etcd.planning import Step
+from etcd.reasons import Reason
 
 _PASSING = ("MainPID", "NRestarts", "SubState")
 
@@ -40,6 +41,7 @@ class Repeats:
         if self._looked_again:
             shows = "shows the same as before it" if same else "shows that it is due again"
             raise ClusterError.of(
+                Reason.STEP_WITHOUT_EFFECT,
                 "cluster",
                 f'the step "{step}" was taken, and a look at the hosts {shows}',
                 "Something there undoes it or hides it: look at what it names, and at configuration management, "

@@ -6,6 +6,7 @@ from typing import Any
 from etcd import pem
 from etcd.errors import Problem
 from etcd.pem import Trust
+from etcd.reasons import Reason
 from etcd.settings import Authority, Certificates
 from etcd.ssh import as_text
 
@@ -144,11 +145,11 @@ def problems(
             # The members alone use these, so one roll may trust both CAs. Not while nothing but the CA tells a client
             # from a peer, as it is once they no longer share one.
             if not was_trusted and not (is_shared and stays):
-                found.append(Problem("ca.shared", comes, _SHARE if is_shared else _SEPARATE))
+                found.append(Problem(Reason.CA_NOT_YET_TRUSTED, "ca.shared", comes, _SHARE if is_shared else _SEPARATE))
         elif not was_trusted:
-            found.append(Problem(f"ca.{purpose}", comes, PHASES))
+            found.append(Problem(Reason.CA_NOT_YET_TRUSTED, f"ca.{purpose}", comes, PHASES))
         elif not stays:
-            found.append(Problem(f"ca.{purpose}", goes, PHASES))
+            found.append(Problem(Reason.CA_STILL_IN_USE, f"ca.{purpose}", goes, PHASES))
     return found
 
 
@@ -171,6 +172,7 @@ def name_problems(
         return []
     return [
         Problem(
+            Reason.COMMON_NAME_CHANGED,
             "certificates.subject.common_name",
             f"with one CA for clients and peers, members know each other by this name, so a change would part them "
             f"({found[0]})",

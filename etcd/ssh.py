@@ -14,6 +14,7 @@ from etcd.address import Address
 from etcd.dial import Way
 from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.login import Say, log_in
+from etcd.reasons import Reason
 
 __all__ = ["Address", "Pool", "Result", "Session", "as_text", "connect"]
 
@@ -89,6 +90,7 @@ class Session:
         except TimeoutError:
             raise ClusterError(
                 Problem(
+                    Reason.COMMAND_TIMED_OUT,
                     self.node,
                     f"a command on the host did not finish within {seconds} s",
                     "Look at the host's load and disks, then run `pulumi up` again",
@@ -105,7 +107,11 @@ class Session:
             raise ClusterError(commands.refusal(self.node, user, host, words, sudo=self.address.sudo))
         if check and result.status != 0:
             words = result.stderr.strip() or result.stdout.strip() or f"exit status {result.status}"
-            raise ClusterError(Problem(self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"))
+            raise ClusterError(
+                Problem(
+                    Reason.COMMAND_FAILED, self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"
+                )
+            )
         return result
 
     async def reach(self, host: str, port: int, seconds: float) -> Way:
@@ -144,6 +150,7 @@ class Session:
             if not any(each.limit for each in self._connections) and self._further is None:
                 raise ClusterError(
                     Problem(
+                        Reason.LOGIN_REFUSED,
                         self.node,
                         f"sshd on {self.address.host} opens no session, though the login works",
                         "Raise MaxSessions in its sshd_config to 1 or more, for this account too",
@@ -180,6 +187,7 @@ class Session:
     def _broken(self, words: str) -> Unreachable:
         return Unreachable(
             Problem(
+                Reason.HOST_UNREACHABLE,
                 self.node,
                 f"the connection to {self.address.host} broke in the middle of a command ({words})",
                 "Check the host and the network; the next `pulumi up` goes on from what it finds",

@@ -7,6 +7,7 @@ from etcd import former_addresses, rotation
 from etcd.changes import parse_environment
 from etcd.errors import Problem
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 _ALLOWED_NAME = "peer-cert-allowed-cn"
@@ -53,6 +54,7 @@ def _unfinished(before: Mapping[str, Any], after: Mapping[str, Any], running: Ma
         return []
     return [
         Problem(
+            Reason.CA_ROTATION_UNFINISHED,
             "ca.client",
             f"{wanted['issuer']} is to issue, but the last `up` did not come to its end: {as_text(behind)} "
             f"{'does' if len(behind) == 1 else 'do'} not trust it yet, and clients could not know it",

@@ -5,6 +5,7 @@ from etcd.errors import Problem
 from etcd.layout import UNIT_FILE
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 
 
 def problems(member: Member, seen: HostFacts) -> list[Problem]:
@@ -12,19 +13,23 @@ def problems(member: Member, seen: HostFacts) -> list[Problem]:
 
     A drop-in that named a file of settings once made a member form a cluster of its own, without TLS.
     """
-    found: list[tuple[str, str]] = []
+    found: list[tuple[Reason, str, str]] = []
     if drop_ins.mask(seen.unit):
         found.append(
             (
+                Reason.UNIT_MASKED,
                 "etcd.service is masked, so it cannot start",
                 "Run `systemctl unmask etcd.service` there, or find out who masked it",
             )
         )
     if drop_ins.is_overridden(fragment := seen.unit.get("FragmentPath", "")):
-        found.append((f"systemd reads {fragment} in place of {UNIT_FILE}", f"Remove {fragment} there"))
+        found.append(
+            (Reason.UNIT_OVERRIDDEN, f"systemd reads {fragment} in place of {UNIT_FILE}", f"Remove {fragment} there")
+        )
     rendered = list(render.environment(member)) if seen.drop_ins else []
     found += [
         (
+            Reason.UNIT_DROP_IN,
             f"{text}, which would change how the member runs or what it reads",
             (
                 "Remove these lines or the file there, then run `systemctl daemon-reload`; "
@@ -33,4 +38,4 @@ def problems(member: Member, seen: HostFacts) -> list[Problem]:
         )
         for text in drop_ins.findings(seen.drop_ins, rendered)
     ]
-    return [Problem(member.name, what, action) for what, action in found]
+    return [Problem(reason, member.name, what, action) for reason, what, action in found]

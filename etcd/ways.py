@@ -9,6 +9,7 @@ from etcd.dial import Way
 from etcd.errors import Problem
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 
 # SYN is sent again after 1 s and 3 s; a firewall that drops is silent for good.
 _SECONDS = 5
@@ -45,6 +46,7 @@ def _problem(start: str, end: str, member: Member, way: Way) -> Problem | None:
     where = f"{member.address}:{member.peer_port}"
     if way is Way.UNKNOWN_NAME:
         return Problem(
+            Reason.ADDRESS_UNRESOLVABLE,
             start,
             f"it cannot resolve {member.address}, the address of {end}",
             f"Make the name known to all hosts (DNS, or /etc/hosts), or set `nodes.{end}.address` to an IP address; "
@@ -53,6 +55,7 @@ def _problem(start: str, end: str, member: Member, way: Way) -> Problem | None:
     if way in (Way.SILENT, Way.CUT):
         what = f"has no answer within {_SECONDS} s" if way is Way.SILENT else "is told that there is no way"
         return Problem(
+            Reason.PEER_PORT_UNREACHABLE,
             start,
             f"it {what} from {where}, where {end} is to serve its peers",
             f"Let the hosts reach each other at TCP port {member.peer_port} (firewall, security group, routes)",

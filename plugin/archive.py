@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from etcd.errors import ClusterError
+from etcd.reasons import Reason
 from plugin.resource import Properties, Resource
 
 
@@ -35,10 +36,14 @@ class Archive(Resource):
             content = source.read_bytes()
         except OSError as error:
             raise ClusterError.of(
-                node, f"cannot read {source}: {error.strerror}", "Put the archive there, or set `binaries.archive_dir`"
+                Reason.ARCHIVE_UNUSABLE,
+                node,
+                f"cannot read {source}: {error.strerror}",
+                "Put the archive there, or set `binaries.archive_dir`",
             ) from None
         if (digest := hashlib.sha256(content).hexdigest()) != inputs["digest"]:
             raise ClusterError.of(
+                Reason.ARCHIVE_UNUSABLE,
                 node,
                 f"{source} has SHA-256 {digest}, but {inputs['digest']} is pinned",
                 "Get the archive again, or correct `binaries.checksums`",

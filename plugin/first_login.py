@@ -10,6 +10,7 @@ from etcd.ec2 import layout
 from etcd.ec2.first_boot import Boot
 from etcd.ec2.user_data import FOLDER
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
+from etcd.reasons import Reason
 from etcd.ssh import Address, Session, connect
 from plugin.resource import Failure, Properties, Resource
 from plugin.values import UNKNOWN
@@ -138,6 +139,7 @@ class _Wait:
                     raise
         raise WrongHostKey(
             Problem(
+                Reason.HOST_KEY_MISMATCH,
                 self._node,
                 f"{address.host}:{address.port} shows a host key that this program did not make; "
                 "another machine has this address, somebody is in between, or the image sets keys of its own",
@@ -151,7 +153,10 @@ class _Wait:
             boot = Boot.parse(result.stdout)
             if boot.absent:
                 raise ClusterError.of(
-                    self._node, "its image has no cloud-init that runs", "Choose another image, see docs/ec2.md"
+                    Reason.INSTANCE_NOT_READY,
+                    self._node,
+                    "its image has no cloud-init that runs",
+                    "Choose another image, see docs/ec2.md",
                 )
             if boot.ended:
                 await self._judge(session, boot)
@@ -162,20 +167,27 @@ class _Wait:
         if not boot.errors:
             return
         if not boot.only_our_script_failed:
-            raise ClusterError.of(self._node, f"cloud-init failed: {_told(boot)}\n", _MEND)
+            raise ClusterError.of(Reason.INSTANCE_NOT_READY, self._node, f"cloud-init failed: {_told(boot)}\n", _MEND)
         # It ran into its deadline when an earlier run was stopped before the volumes were attached.
         again = await session.run(
             f"exec sh -eu {FOLDER}/prepare.sh {_AGAIN_SECONDS}", seconds=_AGAIN_SECONDS + _COMMAND_SECONDS, check=False
         )
         if again.status != 0:
-            raise ClusterError.of(self._node, f"its volumes are not ready:\n{again.stderr.strip()}\n", _MEND)
+            raise ClusterError.of(
+                Reason.INSTANCE_NOT_READY, self._node, f"its volumes are not ready:\n{again.stderr.strip()}\n", _MEND
+            )
 
     async def _pause(self, what: str, late: ClusterError) -> None:
         if self._elapsed >= self._seconds:
             raise late
         if self._resource.context.cancelled.is_set():
             raise Cancelled(
-                Problem(self._node, "stopped as asked, before the first login", "Run `pulumi up` again to go on")
+                Problem(
+                    Reason.CANCELLED,
+                    self._node,
+                    "stopped as asked, before the first login",
+                    "Run `pulumi up` again to go on",
+                )
             )
         now = asyncio.get_running_loop().time()
         if now - self._told >= _TELL_SECONDS:
@@ -187,6 +199,7 @@ class _Wait:
         by = f" through {address.bastion.host}" if address.bastion else ""
         return Unreachable(
             Problem(
+                Reason.HOST_UNREACHABLE,
                 self._node,
                 f"SSH to {address.host}:{address.port}{by} did not work within {self._seconds} s ({words})",
                 "Check that its security group lets this machine in (`ec2.ssh_cidrs`), that its subnet has a route "
@@ -196,6 +209,7 @@ class _Wait:
 
     def _unfinished(self, boot: Boot) -> ClusterError:
         return ClusterError.of(
+            Reason.INSTANCE_NOT_READY,
             self._node,
             f"cloud-init did not end within {self._seconds} s; it is at {boot.stage}. Its last words:\n{boot.words}\n",
             "Mend the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again",

@@ -10,6 +10,7 @@ from etcd.errors import ClusterError, Problem
 from etcd.listing import NEW, Listing, Staging, listing
 from etcd.observation import HostFacts
 from etcd.planning import Refusal, Target
+from etcd.reasons import Reason
 from etcd.ssh import Address
 from plugin.resource import Context, Properties
 from plugin.values import UNKNOWN, has_unknown
@@ -67,6 +68,7 @@ def unstaged(context: Context, inputs: Mapping[str, Any], state: Mapping[str, An
     staged = {each["name"] for each in services}
     return [
         Problem(
+            Reason.PARTIAL_RUN,
             name,
             "its Service is left out of this run by `--target` or `--exclude`, so its changed settings are not staged",
             "Run `pulumi up` without them",

@@ -10,6 +10,7 @@ from etcd.member import Member
 from etcd.observation import ARCHITECTURES, Stamp
 from etcd.planning import Refusal
 from etcd.planning.target import refuse
+from etcd.reasons import Reason
 from plugin.resource import Properties, Resource
 from plugin.run import machine
 from plugin.values import UNKNOWN
@@ -92,6 +93,7 @@ class Host(Resource):
         own = seen.stamp is not None and seen.stamp.host == state["host_id"]
         if own and seen.healthy and seen.status and any(e.member_id == seen.status.member_id for e in seen.members):
             raise refuse(
+                Reason.MEMBER_SERVING,
                 member.name,
                 f"it still serves as member {seen.status.member_id} of its cluster, so nothing was removed there",
                 "Run `pulumi up` without `--target`, which removes the member first; to remove the whole cluster, run "
@@ -101,6 +103,7 @@ class Host(Resource):
     async def _left_behind(self, urn: str, state: Mapping[str, Any], member: Member, error: ClusterError) -> None:
         if self.context.destroying and not state["abandon_unreachable"]:
             raise ClusterError.of(
+                Reason.HOST_NOT_CLEARED,
                 member.name,
                 f"it cannot be cleared ({error.problems[0].what}), so things of this program stay there",
                 "Bring it back, or give it up with `abandon_unreachable` (docs/remove.md), then destroy again",

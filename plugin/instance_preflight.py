@@ -14,6 +14,7 @@ from etcd.execution.members import stop
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import Observed, Target, TargetMember
+from etcd.reasons import Reason
 from etcd.ssh import Address, Session
 from plugin.resource import Failure, Properties, Resource
 from plugin.values import UNKNOWN, has_unknown
@@ -104,7 +105,12 @@ class InstancePreflight(Resource):
             return
         if self.context.cancelled.is_set():
             raise Cancelled(
-                Problem(name, "stopped as asked, before its member was", "Run `pulumi up` again to go on from here")
+                Problem(
+                    Reason.CANCELLED,
+                    name,
+                    "stopped as asked, before its member was",
+                    "Run `pulumi up` again to go on from here",
+                )
             )
         members, connections = _members(old), _connections(old, new)
         sessions: dict[str, Session] = {

@@ -48,13 +48,14 @@ class Preflight(Resource):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._told: set[str] = set()
+        self._told: set[object] = set()
 
-    async def _tell_once(self, urn: str, message: str, *, warning: bool = False) -> None:
-        """Tell what the check found, but not again when create or update find the same."""
-        if message not in self._told:
-            self._told.add(message)
-            await (self.warn if warning else self.say)(urn, message)
+    async def _tell_once(self, urn: str, message: str | Problem, *, warning: bool = False) -> None:
+        """Tell what the check found, but not again when create or update find the same, even in other words."""
+        identity = message.identity if isinstance(message, Problem) else message
+        if identity not in self._told:
+            self._told.add(identity)
+            await (self.warn if warning else self.say)(urn, str(message))
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Complete the inputs and refuse what cannot be done safely; with unknown addresses, create looks later."""
@@ -171,7 +172,7 @@ class Preflight(Resource):
                 architecture = inputs["architectures"].get(name)
                 problems += preflight.host_problems(member, facts[name], architecture, expected)
                 for warning in preflight.host_warnings(member, facts[name]):
-                    await self._tell_once(urn, str(warning), warning=True)
+                    await self._tell_once(urn, warning, warning=True)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
 
@@ -179,7 +180,7 @@ class Preflight(Resource):
         if found and not inputs["born"]:
             raise ClusterError(*found)
         for problem in found:
-            await self._tell_once(urn, str(problem), warning=True)
+            await self._tell_once(urn, problem, warning=True)
 
         async def plan() -> None:
             target = self._target(

@@ -13,6 +13,7 @@ from etcd.errors import ClusterError, Problem
 from etcd.execution import Deadlines, Snapshots
 from etcd.member import Member
 from etcd.planning import Refusal, Target, TargetMember
+from etcd.reasons import Reason
 from etcd.ssh import Address, Session
 from plugin.foreseen import LATER, foreseen, unstaged, without_unknown_names
 from plugin.resource import Failure, Properties, Resource
@@ -24,6 +25,7 @@ _NO_CHANGE = frozenset({"valid_from", "trial_seconds"})
 # What only a destroy reads.
 _FOR_DESTROY = frozenset({"abandon_unreachable"})
 _UNCHECKED = Problem(
+    Reason.PARTIAL_RUN,
     "cluster",
     "Preflight is left out of this run by `--target` or `--exclude`, so nothing looked at what the change would do",
     "Run `pulumi up` without them",
@@ -194,6 +196,7 @@ class Rollout(Resource):
             raise ClusterError(
                 *unreachable,
                 Problem(
+                    Reason.HOST_NOT_CLEARED,
                     "destroy",
                     "nothing was stopped",
                     "Bring the hosts back, or give them up with `abandon_unreachable` (docs/remove.md), "
@@ -212,6 +215,7 @@ class Rollout(Resource):
         whole = run.known("etcd:index:Preflight") or hosts.issuperset(map(machine, state["connections"].values()))
         if run.read and not whole:
             raise ClusterError.of(
+                Reason.PARTIAL_RUN,
                 "destroy",
                 "only a part of the stack is to be destroyed, which would stop every member; nothing was stopped",
                 "To remove a node, take it out of `nodes` and run `pulumi up`; to remove the cluster, run "

@@ -17,6 +17,7 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from etcd.errors import ClusterError
+from etcd.reasons import Reason
 from plugin.resource import Context, Engine, Resource
 from plugin.run import type_of
 from plugin.values import plain, struct
@@ -39,7 +40,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def _resource(self, urn: str) -> Resource:
         kind = type_of(urn)
         if kind not in self._resources:
-            raise ClusterError.of(kind, "this plugin has no such resource", "Use the plugin of the same checkout")
+            raise ClusterError.of(
+                Reason.REQUEST_UNSUPPORTED,
+                kind,
+                "this plugin has no such resource",
+                "Use the plugin of the same checkout",
+            )
         return self._resources[kind]
 
     async def _guarded(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
@@ -132,6 +138,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             state = plain(request.properties)
             if not state:
                 raise ClusterError.of(
+                    Reason.REQUEST_UNSUPPORTED,
                     type_of(request.urn),
                     "it cannot be imported: it stands for work that this program does, not for a thing",
                     "Run `pulumi up`, which makes it again from what the hosts show (docs/state.md)",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from etcd.errors import Problem
+from etcd.reasons import Reason
 
 DATA, WAL = "data", "wal"
 _SETTINGS = {DATA: "paths.data_dir", WAL: "paths.wal_dir"}
@@ -39,6 +40,7 @@ def moved(node: str, before: Mapping[str, str], wanted: Mapping[str, str]) -> li
     if WAL in wanted and WAL not in before:
         problems.append(
             Problem(
+                Reason.INSTANCE_LAYOUT_FIXED,
                 node,
                 "`ec2.wal_volume` cannot be added: its log lies on the data volume, and a member does not move it",
                 f"Take `ec2.wal_volume` out again; {_RESTORE}",
@@ -47,6 +49,7 @@ def moved(node: str, before: Mapping[str, str], wanted: Mapping[str, str]) -> li
     if WAL in before and WAL not in wanted:
         problems.append(
             Problem(
+                Reason.INSTANCE_LAYOUT_FIXED,
                 node,
                 "`ec2.wal_volume` cannot be taken out: its log lies there, and its instance stops to detach a volume",
                 f"Put `ec2.wal_volume` back; {_RESTORE}",
@@ -54,6 +57,7 @@ def moved(node: str, before: Mapping[str, str], wanted: Mapping[str, str]) -> li
         )
     problems += [
         Problem(
+            Reason.INSTANCE_LAYOUT_FIXED,
             node,
             f"`{_SETTINGS[purpose]}` cannot become {wanted[purpose]}: its volume is mounted at {before[purpose]}",
             f"Set it to {before[purpose]}; {_RESTORE}",
@@ -70,6 +74,7 @@ def remounted(node: str, before: Collection[str], wanted: Collection[str]) -> li
         return []
     return [
         Problem(
+            Reason.INSTANCE_LAYOUT_FIXED,
             node,
             f"its volumes are mounted at {', '.join(sorted(before))} and cannot move to {', '.join(sorted(wanted))}",
             f"Set `ec2.wal_volume`, `paths.data_dir` and `paths.wal_dir` as they were; {_RESTORE}",
@@ -83,6 +88,7 @@ def exchanged(
     """Return why `node` cannot get the wanted volumes while its instance, of `generation`, stays."""
     return [
         Problem(
+            Reason.INSTANCE_LAYOUT_FIXED,
             node,
             f"its {purpose} volume cannot become {wanted[purpose].label} while its instance stays "
             f"(now: {before[purpose].label})",
@@ -100,6 +106,7 @@ def other_vpc(before: str, wanted: str) -> list[Problem]:
         return []
     return [
         Problem(
+            Reason.INSTANCE_LAYOUT_FIXED,
             "ec2.vpc.cidr",
             f"it was {before} and cannot become {wanted}, since the instances lie in that network",
             f"Set it to {before}; for another network, destroy the stack first, or make another one",
@@ -112,6 +119,7 @@ def other_hosts(before: str, wanted: str) -> Problem | None:
     if before != "ec2" or wanted == "ec2":
         return None
     return Problem(
+        Reason.INSTANCE_LAYOUT_FIXED,
         "hosts",
         f"it was ec2 and cannot become {wanted}: this stack made the hosts, and would terminate all instances at once",
         "Set it to ec2; to leave EC2, make another cluster and restore a snapshot into it (docs/restore.md)",

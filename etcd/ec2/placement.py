@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from etcd.errors import ClusterError, Problem
+from etcd.reasons import Reason
 
 
 def assign(
@@ -17,6 +18,7 @@ def assign(
     kept = {name: given.get(name) or before.get(name) for name in nodes}
     problems = [
         Problem(
+            Reason.INSTANCE_PLACE_MISSING,
             name,
             f"it stands in {place}, which is no longer among the places for instances",
             f"Put {place} back, or take {name} out of `nodes` first",
@@ -25,7 +27,9 @@ def assign(
         if place and name not in given and place not in places
     ]
     if not places and None in kept.values():
-        problems.append(Problem("ec2", "there is no place for an instance", "Name subnets or zones"))
+        problems.append(
+            Problem(Reason.INSTANCE_PLACE_MISSING, "ec2", "there is no place for an instance", "Name subnets or zones")
+        )
     if problems:
         raise ClusterError(*problems)
     taken = [place for place in kept.values() if place]

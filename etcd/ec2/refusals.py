@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from etcd.errors import Problem
+from etcd.reasons import Reason
 
 _IN_USE = "InvalidNetworkInterface.InUse"
 # Codes of RunInstances that another setting answers:
@@ -31,6 +32,7 @@ def advice(node: str, region: str, error: str, instances: Sequence[str]) -> Prob
     if setting is None:
         return None
     return Problem(
+        Reason.INSTANCE_REFUSED,
         node,
         "EC2 refused its instance, and it has none now",
         f"Run `pulumi up` again later, or correct `{setting}` and run it: while a node has no instance, a changed "
@@ -48,6 +50,7 @@ def _unknown_instance(node: str, region: str, instances: Sequence[str]) -> Probl
     commands.append(f"aws ec2 wait instance-terminated --region {region} --instance-ids {names}")
     lines = "".join(f"  {command}\n" for command in commands)
     return Problem(
+        Reason.INSTANCE_REFUSED,
         node,
         f"EC2 has made an instance of it that the state does not know: {names}. A run was killed before it could note "
         "it. It holds the network interface, so no other can be made; no volume of the cluster was attached to it yet. "

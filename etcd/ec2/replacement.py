@@ -7,6 +7,7 @@ from etcd.errors import ClusterError, Problem
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember
 from etcd.planning import Observed
+from etcd.reasons import Reason
 
 Generations = Mapping[str, Sequence[int]]
 _SAFE_VOTERS = 3
@@ -28,6 +29,7 @@ def changed(before: Generations, wanted: Generations) -> list[str]:
     names = [name for name in sorted(wanted) if name in before and list(before[name]) != list(wanted[name])]
     problems = [
         Problem(
+            Reason.INSTANCE_REPLACEMENT_UNSAFE,
             name,
             f"its generations (volumes, instance) were {_pair(before[name])} and cannot become {_pair(wanted[name])}",
             "Generations only rise",
@@ -38,6 +40,7 @@ def changed(before: Generations, wanted: Generations) -> list[str]:
     if len(names) > 1:
         problems.append(
             Problem(
+                Reason.INSTANCE_REPLACEMENT_UNSAFE,
                 "ec2",
                 f"the instances of {', '.join(names)} would be replaced in one run, which could stop the cluster",
                 "Raise the generation of one node, run `pulumi up`, then raise the next",
@@ -52,6 +55,7 @@ def not_yet(names: Sequence[str]) -> list[Problem]:
     """Return why no instance of `names` is replaced in the first run after an earlier version of this program."""
     return [
         Problem(
+            Reason.INSTANCE_REPLACEMENT_UNSAFE,
             name,
             "its instance is not replaced in the first run of this version, which only records how instances are made",
             f"Set the generation of {name} as it was, run `pulumi up`, then raise it",
@@ -87,6 +91,7 @@ def judge(name: str, members: Mapping[str, Member], observed: Observed, alive: f
         raise ClusterError(
             *(
                 Problem(
+                    Reason.INSTANCE_REPLACEMENT_UNSAFE,
                     name,
                     f"its instance is not replaced, since member {_label(entry, members)} does not answer",
                     f"Repair {_label(entry, members)} first, then run `pulumi up` again",
@@ -107,6 +112,7 @@ def _without_a_cluster(name: str, facts: Mapping[str, HostFacts], observed: Obse
         problems = [seen for seen in observed.values() if isinstance(seen, Problem)]
         raise ClusterError(
             Problem(
+                Reason.INSTANCE_REPLACEMENT_UNSAFE,
                 name,
                 "its instance is not replaced, since not one host answers, and the fault may lie on the way to them",
                 "Check the way to the hosts; if they are all lost, restore a snapshot (docs/restore.md); if no host "

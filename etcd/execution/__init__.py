@@ -9,6 +9,7 @@ from etcd.errors import ClusterError
 from etcd.execution import birth, members, restart, trial, versions
 from etcd.execution.hands import Deadlines, Hands, Snapshots
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 
 __all__ = ["Deadlines", "Hands", "Snapshots", "execute", "leave_former", "wait_for_clocks"]
 
@@ -83,6 +84,7 @@ async def wait_for_clocks(hands: Hands, valid_from: datetime.datetime, facts: Ma
         return
     if seconds > hands.deadlines.clock_wait:
         raise ClusterError.of(
+            Reason.CLOCK_SKEW,
             name,
             f"its clock is {seconds:.0f} s before the first moment of the new certificates",
             "Set the clock (NTP) and run `pulumi up` again",

@@ -13,6 +13,7 @@ from etcd.execution.rollback import put_back
 from etcd.observation import observe
 from etcd.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, born_text, unasked
 from etcd.planning.bootstrap import has_other_data, is_member
+from etcd.reasons import Reason
 from etcd.render import bootstrap_environment
 from etcd.ssh import as_text
 
@@ -159,6 +160,7 @@ async def _put_back_in_turn(hands: Hands, formers: Mapping[str, Former], error: 
         rest = running[number + 1 :]
         if rest and not (await hands.look(name)).serves:
             left = Problem(
+                Reason.STEP_FAILED,
                 as_text(rest),
                 f"left as it is, since {name} does not serve on its former settings either",
                 "Find out why these members do not serve before any of them is restarted",
@@ -186,6 +188,7 @@ async def await_serving(hands: Hands, step: AwaitServing) -> None:
             raise ClusterError(
                 *(
                     Problem(
+                        Reason.NOT_SERVING,
                         name,
                         f"{unasked.why(seen)}, after {hands.deadlines.bootstrap} s",
                         f"Look at `journalctl -u etcd` on {name}; what was stopped (`systemctl stop etcd`), the next "
@@ -246,6 +249,7 @@ async def _switch_back(hands: Hands, name: str, error: ClusterError) -> NoReturn
         result = ", so it has its former ones again"
     raise ClusterError(
         Problem(
+            Reason.STEP_FAILED,
             name,
             f"it did not go on to serve with its new certificates{result}: {error.problems[0].what}",
             "Correct the settings of the certificates; no other member got new ones",

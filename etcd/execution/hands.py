@@ -18,6 +18,7 @@ from etcd.observation import HostFacts, observe
 from etcd.planning import Target, unasked
 from etcd.planning.trust import unverified
 from etcd.query import Query
+from etcd.reasons import Reason
 from etcd.ssh import Session
 from etcd.versions import Minor, minor
 
@@ -138,7 +139,7 @@ class Hands:
             key=lambda name: (not self.leads(name), name not in self.target.members, name),
         )
         if not ordered:
-            raise ClusterError.of("cluster", "no member serves by now", "Run `pulumi up` again")
+            raise ClusterError.of(Reason.NOT_SERVING, "cluster", "no member serves by now", "Run `pulumi up` again")
         return self.etcdctl(ordered[0])
 
     def leads(self, name: str) -> bool:
@@ -321,7 +322,12 @@ class Hands:
             return None
         words = last_words(result.stdout or result.stderr)
         what = "etcd ended at its start" if result.status == _ENDED else f"etcd was not ready within {seconds} s"
-        return Problem(name, f"{what}. Its last words:\n{words}\n", "Correct the cause and run `pulumi up` again")
+        return Problem(
+            Reason.START_FAILED,
+            name,
+            f"{what}. Its last words:\n{words}\n",
+            "Correct the cause and run `pulumi up` again",
+        )
 
     async def look(self, name: str) -> HostFacts:
         """Look at a node and ask its member, where it runs by now."""
@@ -345,6 +351,7 @@ class Hands:
             refused_from = (refused_from or loop.time()) if seen.query is Query.CANNOT_ASK else 0.0
             if loop.time() > deadline or (refused_from and loop.time() - refused_from >= _REFUSED_SECONDS):
                 raise ClusterError.of(
+                    Reason.NOT_SERVING,
                     name,
                     f"it started, but did not serve and catch up in {loop.time() - began:.0f} s: {unasked.why(seen)}",
                     f"Look at `journalctl -u etcd` on {name}",

@@ -10,6 +10,7 @@ from etcd.execution.rollback import update_peer_urls
 from etcd.member import initial_cluster
 from etcd.observation import ListedMember
 from etcd.planning import AddLearner, Promote, RemoveMember, Retire, StartJoin, UpdatePeerUrl
+from etcd.reasons import Reason
 from etcd.render import bootstrap_environment
 
 _PROMOTE_PAUSE_SECONDS = 0.5
@@ -121,6 +122,7 @@ async def promote(hands: Hands, step: Promote) -> None:
         catching_up = "in sync with leader" in reason or "unhealthy cluster" in reason
         if not catching_up or asyncio.get_running_loop().time() > deadline:
             raise ClusterError.of(
+                Reason.STEP_FAILED,
                 step.name,
                 f"it could not be promoted within {hands.deadlines.catch_up} s ({reason})",
                 f"Look at `journalctl -u etcd` on {step.name}; the next `pulumi up` goes on from here",

@@ -11,6 +11,7 @@ from etcd.execution.hands import Hands
 from etcd.journal import last_words
 from etcd.observation import ListedMember, MemberStatus, parse_answering
 from etcd.planning import Attempt
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 _PAUSE_SECONDS = 0.5
@@ -35,7 +36,9 @@ async def prove(hands: Hands, names: Sequence[str], attempt: Attempt) -> None:
 
     found = {name: each for name, each in (await hands.on_each(names, member)).items() if each[0]}
     if found:
-        error = Unproven(*(Problem(name, what, _ACTION) for name, (what, _) in found.items()))
+        error = Unproven(
+            *(Problem(Reason.BOOTSTRAP_UNPROVEN, name, what, _ACTION) for name, (what, _) in found.items())
+        )
         error.wrong = frozenset(name for name, (_, is_wrong) in found.items() if is_wrong)
         raise error
 

@@ -11,6 +11,7 @@ from etcd.execution.rollback import NewAlarm, put_back, update_peer_urls
 from etcd.observation import ListedMember, parse_alarms
 from etcd.planning import Restart, quota
 from etcd.query import words
+from etcd.reasons import Reason
 from etcd.versions import minor
 
 # A cluster in use writes within this time; etcd raises the alarm at the first write that does not fit.
@@ -77,6 +78,7 @@ async def _refuse_new_alarms(hands: Hands, name: str) -> None:
         raise NewAlarm(
             *(
                 Problem(
+                    Reason.ALARM_AFTER_RESTART,
                     name,
                     f"the alarm {kind} of member {member_id} was raised with its restart",
                     _ALARM_ACTION.get(kind, "Look at it"),
@@ -95,6 +97,7 @@ async def _alarm_list(hands: Hands, name: str) -> object:
         await asyncio.sleep(pause)
     raise _AlarmsNotTold(
         Problem(
+            Reason.ALARM_AFTER_RESTART,
             name,
             f"it serves, but does not tell which alarms are raised ({words(result.stderr) or 'no reason told'}), so no "
             "other member is restarted",
@@ -119,6 +122,7 @@ def _ends_an_upgrade(hands: Hands, name: str) -> bool:
 def _stays(hands: Hands, name: str) -> Problem:
     version = hands.member(name).version
     return Problem(
+        Reason.STEP_FAILED,
         name,
         f"it stays on {version}: once all members run it, etcd refuses to start the former version",
         f"Look at `journalctl -u etcd` on {name}, correct the cause and run `pulumi up` again",

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from etcd.errors import ClusterError, Problem
 from etcd.execution.hands import Former, Hands
+from etcd.reasons import Reason
 
 # How long a member that was put back may take until it gives a linearizable answer.
 _ANSWER_SECONDS = 15
@@ -52,7 +53,7 @@ async def _came_back(hands: Hands, name: str) -> Problem:
             f"{what}, but it does not serve",
             f"Look at `journalctl -u etcd` on {name}, and correct the settings",
         )
-    return Problem(name, what, action)
+    return Problem(Reason.STEP_FAILED, name, what, action)
 
 
 async def _list_again(hands: Hands, name: str, former: Former, own: bool = False) -> bool:
@@ -62,6 +63,7 @@ async def _list_again(hands: Hands, name: str, former: Former, own: bool = False
 
 def _unlisted(name: str, former: Former) -> Problem:
     return Problem(
+        Reason.STEP_FAILED,
         name,
         "the cluster still lists its new peer URL",
         f"Run `etcdctl member update {former.member_id} --peer-urls={','.join(former.peer_urls)}` on another member",
@@ -73,6 +75,7 @@ def _down(first: Sequence[Problem], second: Sequence[Problem]) -> list[Problem]:
     said = {(problem.where, problem.what) for problem in first}
     down = [
         Problem(
+            Reason.STEP_FAILED,
             problem.where,
             "it is down: it does not start on its former settings either"
             + ("" if (problem.where, problem.what) in said else f". {problem.what}"),
@@ -92,7 +95,12 @@ async def _disarm(hands: Hands, name: str) -> list[Problem]:
             await hands.say("The alarm that came with the restart is disarmed")
             return []
     return [
-        Problem("cluster", "the alarm is still raised, so it refuses writes", "Run `etcdctl alarm disarm` on a member")
+        Problem(
+            Reason.ALARM_AFTER_RESTART,
+            "cluster",
+            "the alarm is still raised, so it refuses writes",
+            "Run `etcdctl alarm disarm` on a member",
+        )
     ]
 
 

@@ -7,6 +7,7 @@ from etcd.errors import ClusterError, Problem
 from etcd.execution.hands import Hands, crash_point
 from etcd.journal import last_words
 from etcd.planning import TrialStart
+from etcd.reasons import Reason
 from etcd.trial import End, Result
 
 # trial.sh asks etcdctl a few times once etcd is ready, and cleans up.
@@ -63,7 +64,7 @@ async def trial_start(hands: Hands, step: TrialStart) -> None:
             reason = result.lines.strip()
             await hands.warn(f"{name}: no trial start was made: {reason}")
     problems = [
-        Problem(name, f"{_WHAT[result.end]}:\n{words(result.lines)}\n", _ACTION)
+        Problem(Reason.TRIAL_START_FAILED, name, f"{_WHAT[result.end]}:\n{words(result.lines)}\n", _ACTION)
         for name, result in results.items()
         if result.end in _WHAT
     ]

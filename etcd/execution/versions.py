@@ -8,6 +8,7 @@ from etcd import scripts
 from etcd.errors import ClusterError
 from etcd.execution.hands import Hands, crash_point
 from etcd.planning import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot
+from etcd.reasons import Reason
 from etcd.versions import minor
 from etcd.wal import last_v2_entry
 
@@ -40,6 +41,7 @@ async def _check_v2_data(hands: Hands, name: str) -> None:
     if result.status != 0:
         words = result.stdout.strip().splitlines()
         raise ClusterError.of(
+            Reason.V2_DATA_LEFT,
             name,
             f"its data holds v2 content that 3.6 refuses ({words[-1] if words else 'no reason given'})",
             "Start each 3.5 member once with `snapshot-count: 1`, or migrate the v2 keys (etcd's upgrade page)",
@@ -60,6 +62,7 @@ async def _check_log(hands: Hands, name: str) -> None:
     last = last_v2_entry(base64.b64decode(value) for key, _, value in lines if key == "entry")
     if last > snapshot:
         raise ClusterError.of(
+            Reason.V2_DATA_LEFT,
             name,
             f"its log still holds entries of etcd 3.5 up to index {last}, newer than its newest snapshot "
             f"(index {snapshot}), and 3.7 cannot read them",
@@ -104,6 +107,7 @@ async def enable_downgrade(hands: Hands, step: EnableDowngrade) -> None:
             return
         if asyncio.get_running_loop().time() > deadline:
             raise ClusterError.of(
+                Reason.STEP_FAILED,
                 waiting[0],
                 f"its storage version is not {step.minor} after {hands.deadlines.member_start} s",
                 "Look at `journalctl -u etcd` on it; `etcdctl downgrade cancel` takes the downgrade back",

@@ -44,6 +44,7 @@ from etcd.planning.target import (
     quorum,
 )
 from etcd.planning.unasked import cannot_ask
+from etcd.reasons import Reason
 
 __all__ = [
     "AddLearner",
@@ -126,6 +127,7 @@ def _plan_serving(now: Situation) -> Plan:
         raise Refusal(
             *(
                 Problem(
+                    Reason.DATA_CORRUPT,
                     wanted[member],
                     "its data is corrupt (alarm CORRUPT), so nothing else is changed",
                     f"Take {wanted[member]} out of `nodes`, run `pulumi up`, then add it again with an empty disk",
@@ -143,5 +145,5 @@ def _plan_serving(now: Situation) -> Plan:
             break
     outside = [starts.held(name, seen) for name, seen in now.wanted_facts.items() if seen.data_holder]
     told = [*now.down.values(), *unasked.problems(now.wanted_facts), *outside]
-    found = Plan(tuple(steps), tuple(str(problem) for problem in told))
+    found = Plan(tuple(steps), tuple(told))
     return trial.before(starts.checked(found, now), now)

@@ -9,6 +9,7 @@ from etcd.planning import bootstrap, unasked
 from etcd.planning.steps import AwaitServing, Plan, Restart, StartExisting, Step, SwitchCertificates
 from etcd.planning.target import Refusal, Target, cluster_ids, quorum
 from etcd.planning.trust import unverified
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 # So few that a restart of one is an outage anyway
@@ -37,6 +38,7 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     raise Refusal(
         *(
             Problem(
+                Reason.FOREIGN_DATA,
                 name,
                 f"its data directory holds data of cluster {cluster_id}, not of this cluster ({ours})",
                 f"If this cluster was restored from a snapshot, set `restored_cluster_id` to {cluster_id} "
@@ -64,6 +66,7 @@ def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None
             holders.setdefault(seen.wal.member_id, []).append(name)
     problems = [
         Problem(
+            Reason.DATA_OF_RUNNING_MEMBER,
             name,
             f"it holds the data of member {member_id}, which still answers at its former address",
             "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` "
@@ -76,6 +79,7 @@ def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None
     ]
     problems += [
         Problem(
+            Reason.DATA_DUPLICATED,
             name,
             f"it holds the data of member {member_id}, and so does {as_text([each for each in names if each != name])}",
             "Move the copy away on the host that is not this member",
@@ -116,12 +120,14 @@ def _unknown_data(name: str, seen: HostFacts, target: Target) -> Problem:
     layout = target.members[name].member.layout
     if seen.has_wal:
         return Problem(
+            Reason.UNKNOWN_DATA,
             name,
             f"its data directory {layout.data_dir} holds data of a cluster that this stack does not know",
             "Find out whose data it is before anything else: it may be the only copy. Give the node another "
             "`paths.data_dir`, or, if the cluster is to go on with it, let all nodes have their data here",
         )
     return Problem(
+        Reason.WAL_MISSING,
         name,
         f"its data directory {layout.data_dir} holds data of etcd, but there is no WAL in {layout.wal}, where the "
         "settings have it",
@@ -147,6 +153,7 @@ def _start_stopped(
         raise Refusal(
             *(
                 Problem(
+                    Reason.DATA_MISSING_WITHOUT_QUORUM,
                     name,
                     f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; "
                     "the disk was wiped, replaced or is not mounted",
@@ -157,10 +164,17 @@ def _start_stopped(
         )
     if len(with_data) < needed:
         raise Refusal(*(problem for name, problem in down.items() if name in voting))
-    warnings = tuple(str(problem) for problem in down.values())
+    warnings = tuple(down.values())
     if not born:
         ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
-        warnings += (f"All hosts hold data of cluster {as_text(sorted(ids))}; it is resumed",)
+        warnings += (
+            Problem(
+                Reason.CLUSTER_RESUMED,
+                "cluster",
+                f"all hosts hold data of cluster {as_text(sorted(ids))}, which the state does not know; it is resumed",
+                "If that is not the cluster that is wanted here, check the nodes' addresses and disks",
+            ),
+        )
     # A member whose certificate has ended serves nobody; that may be all there is to change.
     leafs = stale_leafs(facts, target)
     steps: list[Step] = [SwitchCertificates(leafs)] if leafs and not unverified(facts, leafs) else []
@@ -208,7 +222,7 @@ def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: 
             ". No member that runs is restarted while none serves; to start all of them on the changed settings, run "
             "`systemctl stop etcd` on every node and then `pulumi up`"
         )
-    raise Refusal(*(Problem(name, unasked.why(facts[name]), action) for name in running))
+    raise Refusal(*(Problem(unasked.reason(facts[name]), name, unasked.why(facts[name]), action) for name in running))
 
 
 def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:

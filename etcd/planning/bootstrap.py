@@ -7,6 +7,7 @@ from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.steps import Plan, StartNew
 from etcd.planning.target import Attempt, Refusal, Target
+from etcd.reasons import Reason
 
 
 def unrecorded(facts: Mapping[str, HostFacts], target: Target) -> Attempt | None:
@@ -74,6 +75,7 @@ def go_on(now: Situation, down: Mapping[str, Problem]) -> Plan | None:
         raise Refusal(
             *(
                 Problem(
+                    Reason.BOOTSTRAP_NEEDS_ALL_HOSTS,
                     problem.where,
                     f"{problem.what}, and the bootstrap comes to its end only with all members",
                     f"Bring the host back, or take {problem.where} out of `nodes`",
@@ -87,6 +89,7 @@ def go_on(now: Situation, down: Mapping[str, Problem]) -> Plan | None:
 def _other_data(name: str, seen: HostFacts, target: Target) -> Problem:
     wal, config = seen.wal, target.members[name].member.layout.config_dir
     return Problem(
+        Reason.BOOTSTRAP_FOREIGN_DATA,
         name,
         f"a bootstrap was begun there, but its data directory holds data of cluster {wal.cluster_id if wal else ''}, "
         "which that did not make",

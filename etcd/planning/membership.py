@@ -22,6 +22,7 @@ from etcd.planning.steps import (
     UpdatePeerUrl,
 )
 from etcd.planning.target import Refusal, quorum, refuse
+from etcd.reasons import Reason
 
 
 def start(now: Situation) -> list[Step]:
@@ -82,6 +83,7 @@ def repair(now: Situation) -> list[Step]:
         own_data = replacement.has_own_data(seen, entry)
         if seen.has_wal and not own_data and entry.name:
             raise refuse(
+                Reason.DATA_OF_ANOTHER_MEMBER,
                 name,
                 f"its disk holds the data of another member ({seen.wal.member_id if seen.wal else 'unknown'}), not of "
                 f"{entry.member_id}",
@@ -118,6 +120,7 @@ def _refuse_where_it_does_not_listen(now: Situation, name: str, seen: HostFacts)
     has, wanted = former_peer_urls(seen), now.target.members[name].member.peer_url
     if seen.is_running and has and wanted not in has:
         raise refuse(
+            Reason.PEER_URL_NOT_SERVED,
             name,
             f"the settings want it at {wanted}, and what is staged for it leaves it at {', '.join(has)}",
             "Run `pulumi up` without `--target` and `--exclude`",
@@ -133,6 +136,7 @@ def add(now: Situation) -> list[Step]:
         raise Refusal(*unreachable)
     if now.alarms:
         raise refuse(
+            Reason.ALARM_PREVENTS_ADD,
             "cluster",
             f"the alarm {sorted(kind for _, kind in now.alarms)[0]} is raised, so no member can be added",
             "Compact, defragment and disarm the alarm first; to raise the quota, change only that setting",
@@ -141,6 +145,7 @@ def add(now: Situation) -> list[Step]:
     needed = quorum(len(now.voters) + 1) if len(now.voters) > 1 else 1
     if now.healthy_voters() < needed:
         raise refuse(
+            Reason.NO_QUORUM_TO_ADD,
             now.missing[0],
             f"{now.healthy_voters()} of {len(now.voters)} voters answer, and etcd adds a member only while {needed} do",
             "Repair or take out the members that do not answer first",
@@ -171,6 +176,7 @@ def remove(now: Situation) -> list[Step]:
     successor = now.by_url.get(first.name)
     if successor and not now.is_alive(successor) and not _corrupt(now):
         raise refuse(
+            Reason.SUCCESSOR_SILENT,
             now.label(first),
             f"it stays, since the member in its place ({successor.member_id}) does not answer",
             f"Repair {first.name} first",
@@ -190,6 +196,7 @@ def _refuse_without_quorum(now: Situation, entry: ListedMember) -> None:
     healthy = now.healthy_voters(without=[entry.member_id])
     if healthy < quorum(staying):
         raise refuse(
+            Reason.NO_QUORUM_TO_REMOVE,
             now.label(entry),
             f"without it {healthy} of {staying} voters would answer, and {quorum(staying)} must",
             "Repair the members that do not answer first",

@@ -11,6 +11,7 @@ from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.target import Refusal
+from etcd.reasons import Reason
 from etcd.render import option_variable
 
 OPTION = "quota-backend-bytes"
@@ -46,6 +47,7 @@ def refuse_small(now: Situation, stale: Iterable[str]) -> None:
         if concerns and 0 < quota < needed(size):
             problems.append(
                 Problem(
+                    Reason.QUOTA_TOO_SMALL,
                     name,
                     f"`etcd.{OPTION}` is {quota}, but its database has {size} bytes: with NOSPACE, the alarm that "
                     "follows, the whole cluster would refuse writes",

@@ -4,6 +4,7 @@ from etcd.errors import Problem
 from etcd.observation import HostFacts, ListedMember
 from etcd.planning.situation import Situation
 from etcd.planning.target import Refusal, refuse
+from etcd.reasons import Reason
 
 _RESTORE = "Restore the cluster from a snapshot (docs/restore.md), or replace one at a time"
 
@@ -29,6 +30,7 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
             continue
         if now.is_alive(entry):
             raise refuse(
+                Reason.OLD_MEMBER_RUNNING,
                 name,
                 f"its address is new and has no data, but the old member {entry.member_id} still answers at "
                 f"{', '.join(entry.peer_urls)}",
@@ -42,6 +44,7 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
             continue
         if now.target.members[name].replaces != entry.member_id:
             raise refuse(
+                Reason.DATA_MISSING,
                 name,
                 f"it is member {entry.member_id}, but its disk has no data; the disk was wiped, replaced or is not "
                 "mounted",
@@ -50,6 +53,7 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
             )
         if entry.member_id in now.alive:
             raise refuse(
+                Reason.ADDRESS_OF_ANOTHER_HOST,
                 name,
                 f"its disk has no data, but member {entry.member_id} still answers at {', '.join(entry.client_urls)}",
                 f"Check that the node's `address` and `nodes.{name}.ssh` lead to the same machine",
@@ -58,7 +62,12 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
     if len(found) > 1:
         raise Refusal(
             *(
-                Problem(name, f"its member {entry.member_id} is gone, and so is another one", _RESTORE)
+                Problem(
+                    Reason.DATA_MISSING_ON_SEVERAL,
+                    name,
+                    f"its member {entry.member_id} is gone, and so is another one",
+                    _RESTORE,
+                )
                 for name, entry in found.items()
             )
         )
@@ -70,6 +79,7 @@ def _refuse_copy(now: Situation, name: str, seen: HostFacts, entry: ListedMember
     if seen.is_running or entry.member_id not in now.alive:
         return
     raise refuse(
+        Reason.DATA_OF_RUNNING_MEMBER,
         name,
         f"it holds the data of member {entry.member_id}, which still answers at {', '.join(entry.peer_urls)}",
         "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` again",
@@ -81,6 +91,7 @@ def refuse_lost_disk(now: Situation, name: str, seen: HostFacts) -> None:
     for entry in now.listed:
         if seen.wal and seen.wal.member_id == entry.member_id and not now.is_alive(entry):
             raise refuse(
+                Reason.DATA_OF_SILENT_MEMBER,
                 name,
                 f"its disk holds the data of member {entry.member_id} ({now.label(entry)}), which does not answer",
                 "Check which disk is mounted on which host",

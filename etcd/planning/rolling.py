@@ -10,6 +10,7 @@ from etcd.planning.birth import FEW_VOTERS, stale_leafs
 from etcd.planning.situation import Situation
 from etcd.planning.steps import Restart, Step, SwitchCertificates
 from etcd.planning.target import Refusal, quorum
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 
@@ -50,6 +51,7 @@ def restarts(now: Situation) -> list[Step]:
         raise Refusal(
             *(
                 Problem(
+                    Reason.HOST_DOWN_DURING_CHANGE,
                     problem.where,
                     f"{problem.what}, and {as_text(sorted(changed))} must restart for the changed settings",
                     "Repair that host first, or take the change back",
@@ -90,6 +92,7 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
     raise Refusal(
         *(
             Problem(
+                Reason.NO_QUORUM_TO_RESTART,
                 name,
                 f"it does not serve, so no other member may restart (quorum of {voters} is {quorum(voters)}); "
                 f"{unasked.why(now.facts[name])}",
@@ -112,6 +115,7 @@ def _refuse_unproven(now: Situation, facts: Mapping[str, HostFacts]) -> None:
         raise Refusal(
             *(
                 Problem(
+                    Reason.REVISION_UNPROVEN,
                     name,
                     f"{unasked.why(facts[name])}; what it runs has never served, and the members that answer are no "
                     "quorum without it",

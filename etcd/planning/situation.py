@@ -7,6 +7,7 @@ from functools import cached_property
 from etcd.errors import Problem
 from etcd.observation import HostFacts, ListedMember
 from etcd.planning.target import Target, refuse
+from etcd.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Situation:
         listed = next((seen.members for _, seen in tellers if seen.members), ())
         if not listed:
             raise refuse(
-                next(iter(self.serving)), "it serves, but does not tell its members", "Run it again in a moment"
+                Reason.MEMBER_LIST_MISSING,
+                next(iter(self.serving)),
+                "it serves, but does not tell its members",
+                "Run it again in a moment",
             )
         return listed
 

@@ -6,6 +6,7 @@ from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.steps import Plan, Restart, StartExisting, StartJoin, StartNew
 from etcd.planning.target import Refusal
+from etcd.reasons import Reason
 
 
 def checked(plan: Plan, now: Situation) -> Plan:
@@ -34,6 +35,7 @@ def checked(plan: Plan, now: Situation) -> Plan:
 def held(name: str, seen: HostFacts) -> Problem:
     """Return what is wrong with a host on which a process that is not the unit's uses the member's data."""
     return Problem(
+        Reason.DATA_IN_USE,
         name,
         f"its data is in use by {seen.data_holder}, which is no process of etcd.service",
         "Stop that process there, in the way it was started; then `pulumi up` starts the member as a service again",

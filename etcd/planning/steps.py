@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from etcd.errors import Problem
+
 
 @dataclass(frozen=True)
 class TrialStart:
@@ -251,4 +253,4 @@ class Plan:
     """
 
     steps: tuple[Step, ...]
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()

@@ -3,6 +3,7 @@
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning.target import Observed, Target, cluster_ids
+from etcd.reasons import Reason
 
 
 def without_strangers(observed: Observed, target: Target) -> Observed:
@@ -32,6 +33,7 @@ def _is_foreign(name: str, seen: HostFacts, owners: set[str], ids: set[str]) -> 
 
 def _stranger(name: str) -> Problem:
     return Problem(
+        Reason.FOREIGN_HOST,
         name,
         "its host belongs to another cluster by now, so nothing is done there",
         "If that is wrong, look at the owner stamp and the data on it",

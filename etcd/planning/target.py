@@ -8,6 +8,7 @@ from etcd import identity, notes
 from etcd.errors import ClusterError, Problem
 from etcd.member import Member, initial_cluster
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Refusal(ClusterError):
     """What is wanted cannot be done safely."""
 
 
-def refuse(where: str, what: str, action: str) -> Refusal:
+def refuse(reason: Reason, where: str, what: str, action: str) -> Refusal:
     """Return a refusal of one problem."""
-    return Refusal(Problem(where, what, action))
+    return Refusal(Problem(reason, where, what, action))
 
 
 def quorum(voters: int) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from etcd.observation import HostFacts
 from etcd.planning.situation import Situation
 from etcd.planning.target import refuse
+from etcd.reasons import Reason
 from etcd.rotation import PHASES
 
 
@@ -36,10 +37,20 @@ def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
     for name, purpose, other in pending:
         staged, leaf = now.facts[other].staged_trust, now.facts[name].staged_trust
         if staged is None or leaf is None:
-            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", PHASES)
+            raise refuse(
+                Reason.LEAF_NOT_TRUSTED,
+                name,
+                f"its new {purpose} certificate is from a CA that {other} does not trust",
+                PHASES,
+            )
         issuer = leaf.peer_issuer if purpose == "peer" else leaf.server_issuer
         if issuer not in (staged.peer_bundle if purpose == "peer" else staged.client_bundle):
-            raise refuse(name, f"its new {purpose} certificate is from a CA that {other} does not trust", PHASES)
+            raise refuse(
+                Reason.LEAF_NOT_TRUSTED,
+                name,
+                f"its new {purpose} certificate is from a CA that {other} does not trust",
+                PHASES,
+            )
     return bool(pending)
 
 
@@ -58,6 +69,7 @@ def refuse_lost_clients(now: Situation, names: Iterable[str]) -> None:
         for issuer, other in used.items():
             if staged and issuer not in staged.client_bundle:
                 raise refuse(
+                    Reason.CLIENT_CA_DROPPED,
                     name,
                     f"it is to trust no longer the CA that issued the certificates in use ({other}'s is one), so every "
                     "client that holds such a certificate would be refused",
@@ -81,5 +93,8 @@ def refuse_narrow(now: Situation, names: Iterable[str]) -> None:
             ):
                 if issuer and issuer not in bundle:
                     raise refuse(
-                        name, f"its new bundle does not verify the {purpose} certificate that {other} uses", PHASES
+                        Reason.BUNDLE_TOO_NARROW,
+                        name,
+                        f"its new bundle does not verify the {purpose} certificate that {other} uses",
+                        PHASES,
                     )

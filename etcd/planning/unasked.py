@@ -6,6 +6,7 @@ from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning.target import Refusal
 from etcd.query import Query
+from etcd.reasons import Reason
 
 _LOOK = (
     "Nothing was changed. Look there at the environment of root (/etc/environment), at proxies, and at the client "
@@ -26,6 +27,13 @@ def is_proven_unasked(seen: HostFacts) -> bool:
     return cannot_ask(seen) and not seen.is_unproven
 
 
+def reason(seen: HostFacts) -> Reason:
+    """Return why a member that runs does not count as serving."""
+    if seen.query is Query.CANNOT_ASK:
+        return Reason.QUERY_FAILED
+    return Reason.MEMBER_ERROR if seen.query is Query.ERROR else Reason.MEMBER_SILENT
+
+
 def why(seen: HostFacts) -> str:
     """Return in words why a member does not count as serving."""
     said = f" ({seen.query_words})" if seen.query_words else ""
@@ -40,7 +48,11 @@ def why(seen: HostFacts) -> str:
 
 def problems(facts: Mapping[str, HostFacts]) -> list[Problem]:
     """Return what is told of the members that cannot be asked."""
-    return [Problem(name, why(seen), _LOOK) for name, seen in sorted(facts.items()) if is_proven_unasked(seen)]
+    return [
+        Problem(Reason.QUERY_FAILED, name, why(seen), _LOOK)
+        for name, seen in sorted(facts.items())
+        if is_proven_unasked(seen)
+    ]
 
 
 def refuse(facts: Mapping[str, HostFacts], names: Iterable[str]) -> None:

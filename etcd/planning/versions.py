@@ -3,6 +3,7 @@
 from etcd.planning.situation import Situation
 from etcd.planning.steps import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot, Step
 from etcd.planning.target import refuse
+from etcd.reasons import Reason
 from etcd.versions import Minor, Number, minor, parse, text
 
 # What the last members of a minor must run at least before a member of the next one may come
@@ -35,6 +36,7 @@ def refuse_mixed(now: Situation) -> list[Step]:
     joining = [*now.missing, *(name for name, entry in now.by_url.items() if not entry.name)]
     if joining and minor(wanted(now)) < max(minor(seen.status.version) for seen in now.serving.values() if seen.status):
         raise refuse(
+            Reason.VERSION_BELOW_CLUSTER,
             joining[0],
             f"it cannot join with {wanted(now)}, which is below what the cluster runs",
             "Set `version` to what the cluster runs, let the member join, then change the version",
@@ -44,6 +46,7 @@ def refuse_mixed(now: Situation) -> list[Step]:
     if grows or shrinks:
         names = ", ".join(sorted(grows) + shrinks)
         raise refuse(
+            Reason.VERSION_CHANGES_WITH_MEMBERS,
             "version",
             f"it changes to {wanted(now)} together with the members ({names})",
             "Do one after the other, each with an `up` of its own",
@@ -61,6 +64,7 @@ def before_restarts(now: Situation) -> list[Step]:
     goal = minor(to)
     if now.alarms:
         raise refuse(
+            Reason.ALARM_PREVENTS_VERSION,
             "version",
             f"the alarm {sorted(kind for _, kind in now.alarms)[0]} is raised, so the version stays",
             "Clear the alarm first",
@@ -86,10 +90,18 @@ def _refuse_jump(now: Situation) -> None:
     above, below = (low[0], low[1] + 1), (low[0], low[1] - 1)
     if minor(to) > above:
         raise refuse(
-            "version", f"{to} is more than one minor above {oldest}", f"Upgrade to the newest {text(above)} first"
+            Reason.VERSION_SKIPS_MINOR,
+            "version",
+            f"{to} is more than one minor above {oldest}",
+            f"Upgrade to the newest {text(above)} first",
         )
     if minor(to) < below:
-        raise refuse("version", f"{to} is more than one minor below {text(low)}", "Go down one minor at a time")
+        raise refuse(
+            Reason.VERSION_SKIPS_MINOR,
+            "version",
+            f"{to} is more than one minor below {text(low)}",
+            "Go down one minor at a time",
+        )
     if minor(to) == above:
         _refuse_old_base(above, oldest, to)
 
@@ -98,6 +110,7 @@ def _refuse_old_base(goal: Minor, oldest: str, to: str) -> None:
     floor = _FLOORS.get(goal)
     if floor and parse(oldest) < floor:
         raise refuse(
+            Reason.VERSION_BASE_TOO_OLD,
             "version",
             f"{to} needs every member on at least {'.'.join(map(str, floor))}, and one runs {oldest}",
             f"Upgrade to the newest {text(minor(oldest))} first",

@@ -11,6 +11,7 @@ from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus, Stamp
 from etcd.planning import Attempt, Target, TargetMember, born_text
+from etcd.reasons import Reason
 from etcd.wal import WalIdentity
 
 CLUSTER = "dc50b8daae93b3e0"
@@ -57,7 +58,7 @@ def attempt(names: Iterable[str] = "abc", token: str = "t1") -> str:
 
 def down(name: str) -> Problem:
     """Return what an unreachable host looks like."""
-    return Problem(name, "cannot connect to it", "Check the host")
+    return Problem(Reason.HOST_UNREACHABLE, name, "cannot connect to it", "Check the host")
 
 
 def empty(**changes: Any) -> HostFacts:

@@ -15,6 +15,7 @@ from etcd.execution.proof import identity_problem, process_problem
 from etcd.lease import Lease, now
 from etcd.observation import HostFacts, ListedMember, MemberStatus
 from etcd.planning import Attempt, Refusal, StartNew, Target, plan
+from etcd.reasons import Reason
 from etcd.ssh import Result
 from etcd.wal import WalIdentity
 
@@ -98,7 +99,7 @@ class Host:
         name = _NAMES.get(script) or arguments[-1]
         self.done.append(f"announce {arguments[-1]}" if name == "announce" else name)
         if name == "start" and "start" in self.trouble:
-            raise ClusterError.of(self.name, self.trouble["start"], "Check the host")
+            raise ClusterError.of(Reason.START_FAILED, self.name, self.trouble["start"], "Check the host")
         if name == "wait" and "ends" in self.trouble:
             return Result(3, self.trouble["ends"], "")
         if name == "process":

@@ -19,6 +19,7 @@ from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts
 from etcd.planning import RecordBirth, Refusal, Reinstall, Restart, StartExisting, StartNew, Step, Target
+from etcd.reasons import Reason
 from etcd.ssh import Address
 
 ALL_SERVE = {name: serving(name) for name in "abc"}
@@ -111,7 +112,9 @@ def test_a_step_that_failed_while_the_machine_slept_is_explained(monkeypatch: py
         async def execute(self, _hands: Hands, _step: Step) -> None:
             woken = lease.now() + lease.SECONDS + 1
             monkeypatch.setattr(lease, "now", lambda: woken)
-            raise ClusterError.of("b", "a command on the host did not finish within 60 s", "Look at its load")
+            raise ClusterError.of(
+                Reason.COMMAND_TIMED_OUT, "b", "a command on the host did not finish within 60 s", "Look at its load"
+            )
 
     with pytest.raises(ClusterError) as failure:
         run(Sleeping(STALE), target(), monkeypatch)
@@ -122,7 +125,7 @@ def test_a_step_that_failed_while_the_machine_slept_is_explained(monkeypatch: py
 def test_a_step_that_failed_is_told_alone_while_the_lease_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(Cluster):
         async def execute(self, _hands: Hands, _step: Step) -> None:
-            raise ClusterError.of("b", "etcd ended at its start", "Correct the cause")
+            raise ClusterError.of(Reason.START_FAILED, "b", "etcd ended at its start", "Correct the cause")
 
     with pytest.raises(ClusterError) as failure:
         run(Failing(STALE), target(), monkeypatch)
@@ -204,7 +207,7 @@ def test_a_clock_that_is_too_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_run_without_its_lease_takes_no_step() -> None:
-    lost = Lease("run-1", 0, ClusterError(Problem("a", "another run has it", "Wait")))
+    lost = Lease("run-1", 0, ClusterError(Problem(Reason.LEASE_HELD, "a", "another run has it", "Wait")))
 
     async def say(_: str) -> None:
         """Nobody listens."""
@@ -222,7 +225,7 @@ class Foreign:
 
     async def session(self, node: str, _address: Address) -> Any:
         if node == "c":
-            raise WrongHostKey(Problem("c", "it shows another host key", "Compare it"))
+            raise WrongHostKey(Problem(Reason.HOST_KEY_MISMATCH, "c", "it shows another host key", "Compare it"))
         return node
 
 
@@ -249,7 +252,9 @@ def test_another_machine_in_the_place_of_a_node_that_leaves_is_a_host_that_is_go
 def test_a_host_that_hangs_is_gone_where_its_node_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     async def look(_session: str, of: Member, *_: Any) -> HostFacts:
         if of.name == "c":
-            raise ClusterError.of("c", "a command on the host did not finish within 60 s", "Look at its load")
+            raise ClusterError.of(
+                Reason.COMMAND_TIMED_OUT, "c", "a command on the host did not finish within 60 s", "Look at its load"
+            )
         return serving(of.name, names="abc")
 
     async def nobody(*_: Any) -> frozenset[str]:

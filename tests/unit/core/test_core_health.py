@@ -11,6 +11,7 @@ from etcd import health
 from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.etcdctl import Etcdctl
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.ssh import Address, Result
 
 ADDRESS = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
@@ -30,7 +31,7 @@ class Answers:
 
     async def session(self, node: str, _address: Address) -> str:
         if node in self.unreachable:
-            raise Unreachable(Problem(node, "no way to it", "Check it"))
+            raise Unreachable(Problem(Reason.HOST_UNREACHABLE, node, "no way to it", "Check it"))
         return node
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from etcd import lease
 from etcd.errors import ClusterError, Problem, Unreachable
 from etcd.lease import held, needed
+from etcd.reasons import Reason
 from etcd.ssh import Result
 
 
@@ -41,7 +42,7 @@ class Hanging(Host):
 
 
 def unreachable(_action: str) -> str:
-    raise Unreachable(Problem("a", "off", "Turn it on"))
+    raise Unreachable(Problem(Reason.HOST_UNREACHABLE, "a", "off", "Turn it on"))
 
 
 def taken(action: str) -> str:
@@ -118,7 +119,7 @@ def test_a_lease_is_given_back_after_a_failure_too() -> None:
 
     async def fail() -> None:
         async with held({"a": host}, 1, "run-1", 0):  # type: ignore[dict-item]
-            raise ClusterError.of("a", "it failed", "Mend it")
+            raise ClusterError.of(Reason.STEP_FAILED, "a", "it failed", "Mend it")
 
     with pytest.raises(ClusterError, match="it failed"):
         asyncio.run(fail())
@@ -221,7 +222,9 @@ def test_renewals_that_fail_for_too_long_cost_the_lease_which_is_given_back(monk
 
     def slow(action: str) -> str:
         if action == "renew":
-            raise ClusterError.of("a", "a command on the host did not finish within 150 s", "Look at its load")
+            raise ClusterError.of(
+                Reason.COMMAND_TIMED_OUT, "a", "a command on the host did not finish within 150 s", "Look at its load"
+            )
         return "granted"
 
     async def lose() -> None:

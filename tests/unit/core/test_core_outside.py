@@ -13,6 +13,7 @@ from etcd.drop_ins import DropIn
 from etcd.errors import Problem
 from etcd.observation import HostFacts, parse
 from etcd.planning import Refusal, RemoveMember, StartExisting, plan
+from etcd.reasons import Reason
 
 HOLDS_LOCK = """
 import fcntl, sys
@@ -65,7 +66,7 @@ def test_no_member_is_started_on_data_that_another_process_uses() -> None:
 def test_a_member_that_runs_outside_the_unit_and_answers_is_named() -> None:
     seen = {"a": serving("a"), "b": serving("b"), "c": stopped("c", data_holder=BY_HAND)}
     found = plan(seen, target(), frozenset({member_id("c")}))
-    assert found.steps == () and any(each.startswith("c: its data is in use by etcd") for each in found.warnings)
+    assert found.steps == () and (Reason.DATA_IN_USE, "c") in {each.identity for each in found.warnings}
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,15 @@ import socket
 
 from etcd import login
 from etcd.errors import Problem
+from etcd.reasons import Reason
 
 
 def test_a_problem_is_one_line() -> None:
-    assert str(Problem("a", "it is off", "Start it")) == "a: it is off. Start it."
+    assert str(Problem(Reason.HOST_UNREACHABLE, "a", "it is off", "Start it")) == "a: it is off. Start it."
 
 
 def test_what_to_do_follows_quoted_log_lines_on_a_line_of_its_own() -> None:
-    problem = Problem("a", "etcd ended. Its last words:\nbind: no such address\n", "Correct it")
+    problem = Problem(Reason.START_FAILED, "a", "etcd ended. Its last words:\nbind: no such address\n", "Correct it")
     assert str(problem) == "a: etcd ended. Its last words:\nbind: no such address\nCorrect it."
 
 

@@ -22,6 +22,7 @@ from programs import needs
 
 from etcd import agent, commands
 from etcd.errors import ClusterError, Unreachable, WrongHostKey
+from etcd.reasons import Reason
 from etcd.ssh import Address, Pool, Session, connect
 
 
@@ -353,7 +354,7 @@ async def test_commands_wait_for_each_other_where_no_further_connection_can_be_m
         session = await connect("a", server.address())
 
         async def refuse(*_: object) -> None:
-            raise Unreachable.of("a", "turned away", "Wait")
+            raise Unreachable.of(Reason.HOST_UNREACHABLE, "a", "turned away", "Wait")
 
         monkeypatch.setattr("etcd.ssh.log_in", refuse)
         await asyncio.gather(*(session.run("sleep 0.05", seconds=20) for _ in range(5)))
@@ -739,7 +740,7 @@ async def test_an_unreachable_host_stays_so_for_the_run(monkeypatch: pytest.Monk
 
     async def unreachable(node: str, _address: Address, _say: object) -> Session:
         tries.append(node)
-        raise Unreachable.of(node, "off", "Turn it on")
+        raise Unreachable.of(Reason.HOST_UNREACHABLE, node, "off", "Turn it on")
 
     monkeypatch.setattr("etcd.ssh.connect", unreachable)
     pool = Pool()

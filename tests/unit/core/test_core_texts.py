@@ -13,6 +13,7 @@ from etcd.errors import ClusterError, Problem
 from etcd.layout import Layout
 from etcd.member import initial_cluster, listen_host
 from etcd.names import Names, split_names
+from etcd.reasons import Reason
 from etcd.ssh import as_text
 
 URLS = ["https://192.0.2.1:2379", "https://[2001:db8::2]:2379"]
@@ -101,7 +102,10 @@ def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
 
 
 def test_an_error_has_a_line_for_each_problem() -> None:
-    error = ClusterError(Problem("a", "it is off", "Turn it on"), Problem("b", "it is full", "Make room"))
+    error = ClusterError(
+        Problem(Reason.HOST_UNREACHABLE, "a", "it is off", "Turn it on"),
+        Problem(Reason.COMMAND_FAILED, "b", "it is full", "Make room"),
+    )
     assert str(error) == "a: it is off. Turn it on.\nb: it is full. Make room."
     assert [problem.where for problem in error.problems] == ["a", "b"]
 
@@ -110,5 +114,5 @@ def test_an_error_of_one_problem_keeps_its_kind() -> None:
     class Special(ClusterError):
         pass
 
-    error = Special.of("a", "it is off", "Turn it on")
+    error = Special.of(Reason.HOST_UNREACHABLE, "a", "it is off", "Turn it on")
     assert isinstance(error, Special) and str(error) == "a: it is off. Turn it on."

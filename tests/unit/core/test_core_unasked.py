@@ -55,7 +55,7 @@ def test_one_member_that_cannot_be_asked_keeps_all_from_a_restart() -> None:
 def test_one_member_that_cannot_be_asked_is_told_where_nothing_is_due() -> None:
     seen = {**{name: serving(name) for name in "ac"}, "b": unasked("b", running_revision="r1", served_revision="r1")}
     result = plan(seen, target())
-    assert result.steps == () and len(result.warnings) == 1 and CONFLICT in result.warnings[0]
+    assert result.steps == () and len(result.warnings) == 1 and CONFLICT in result.warnings[0].what
 
 
 def test_a_stopped_member_does_not_start_beside_some_that_cannot_be_asked_while_nobody_serves() -> None:

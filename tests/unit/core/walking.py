@@ -1,6 +1,6 @@
 """Walking a modelled cluster: plan, first step, plan …, with a crash allowed at every point in between."""
 
-# ruff: noqa: ARG001, ARG005, E501 - every reason takes the same arguments, and stands in a row of its table
+# ruff: noqa: ARG001, ARG005, E501 - every cause takes the same arguments, and stands in a row of its table
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -12,12 +12,13 @@ from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, s
 from etcd import planning
 from etcd.errors import Problem
 from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
+from etcd.reasons import Reason
 from etcd.versions import minor, text
 
 State = tuple[World, frozenset[Step]]
 
 
-# what a human must do: each refusal's words, and what must be true of the world for it to be right
+# what a human must do
 
 
 def _wanted(world: World, wish: Wish) -> list[Host]:
@@ -102,39 +103,44 @@ def _unasked(world: World, wish: Wish, name: str) -> bool:
     )
 
 
-Reason = Callable[[World, Wish, str], bool]
-REASONS: tuple[tuple[str, str, Reason], ...] = (
-    ("data lost and not confirmed", "its disk has no data", _lost),
-    ("a host is down and something is due on it", "cannot connect to it", _down_and_due),
-    ("no quorum, and data lost", "it has no data, but", lambda w, s, n: w.born and not seen_serving(w, s) and not w.host(s.places[n]).data),
-    ("a bootstrap met other data", "which that did not make", lambda w, s, n: all(h.data not in ("", *w.listed) for h in _wanted(w, s))),
-    ("too few voters to add", "and etcd adds a member only while", _few_voters),
-    ("too few voters to remove", "voters would answer, and", lambda w, s, n: w.answering_voters() - 1 < quorum(len(w.voters) - 1)),
-    ("a member is sick", "it does not serve, so no other", lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden),
-    ("a member cannot be asked", "but etcdctl cannot ask it", _unasked),
-    ("a member runs and is silent", "but does not answer", lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden == "mute"),
-    ("nobody serves, though all run", "gives no linearizable answer", lambda w, s, n: not seen_serving(w, s) and bool(w.host(s.places[n]).runs)),
-    ("a member's data is corrupt", "its data is corrupt", lambda w, s, n: bool(w.alarm and w.alarm[1] == "CORRUPT")),
-    ("an alarm is raised", "so no member can be added", lambda w, s, n: _alarmed(w) and _members_differ(w, s)),
-    ("an alarm is raised", "so the version stays", lambda w, s, n: _alarmed(w) and _version_differs(w, s)),
-    ("several members are gone", "is gone, and so is another", lambda w, s, n: _gone(w, s) > 1),
-    ("versions and members change at once", "together with the members", lambda w, s, n: _version_differs(w, s) and (_members_differ(w, s) or s.known != frozenset(s.places))),
-    ("versions and members change at once", "it cannot join with", lambda w, s, n: _version_differs(w, s)),
-    ("a disk of another member", "its disk holds the data of another member", _other_data),
-    ("the old member still answers", "the old member", _old_answers),
-    ("a copy of a member that runs", "it holds the data of member", _is_copy),
-    ("a host of another cluster", "its data directory holds data of cluster", lambda w, s, n: w.host(s.places[n]).foreign),
-)  # fmt: skip
+# What must be true of the world for each refusal to be right, with the node that it names. What stands here needs a
+# human; a refusal for any other reason is harm.
+Cause = Callable[[World, Wish, str], bool]
+CAUSES: dict[Reason, Cause] = {
+    Reason.HOST_UNREACHABLE: _down_and_due,
+    Reason.HOST_DOWN_DURING_CHANGE: _down_and_due,
+    Reason.BOOTSTRAP_NEEDS_ALL_HOSTS: _down_and_due,
+    Reason.DATA_MISSING: _lost,
+    Reason.DATA_MISSING_WITHOUT_QUORUM: lambda w, s, n: w.born and not seen_serving(w, s) and not w.host(s.places[n]).data,
+    Reason.DATA_MISSING_ON_SEVERAL: lambda w, s, n: _gone(w, s) > 1,
+    Reason.DATA_OF_ANOTHER_MEMBER: _other_data,
+    Reason.DATA_OF_RUNNING_MEMBER: _is_copy,
+    Reason.DATA_DUPLICATED: _is_copy,
+    Reason.DATA_CORRUPT: lambda w, s, n: bool(w.alarm and w.alarm[1] == "CORRUPT"),
+    Reason.FOREIGN_DATA: lambda w, s, n: w.host(s.places[n]).foreign,
+    Reason.BOOTSTRAP_FOREIGN_DATA: lambda w, s, n: all(h.data not in ("", *w.listed) for h in _wanted(w, s)),
+    Reason.OLD_MEMBER_RUNNING: _old_answers,
+    Reason.NO_QUORUM_TO_ADD: _few_voters,
+    Reason.NO_QUORUM_TO_REMOVE: lambda w, s, n: w.answering_voters() - 1 < quorum(len(w.voters) - 1),
+    Reason.NO_QUORUM_TO_RESTART: lambda w, s, n: w.host(s.places[n]).sick or bool(w.host(s.places[n]).hidden),
+    Reason.QUERY_FAILED: _unasked,
+    Reason.REVISION_UNPROVEN: _unasked,
+    Reason.MEMBER_SILENT: lambda w, s, n: w.host(s.places[n]).sick or w.host(s.places[n]).hidden == "mute",
+    Reason.MEMBER_ERROR: lambda w, s, n: not seen_serving(w, s) and bool(w.host(s.places[n]).runs),
+    Reason.ALARM_PREVENTS_ADD: lambda w, s, n: _alarmed(w) and _members_differ(w, s),
+    Reason.ALARM_PREVENTS_VERSION: lambda w, s, n: _alarmed(w) and _version_differs(w, s),
+    Reason.VERSION_CHANGES_WITH_MEMBERS: lambda w, s, n: _version_differs(w, s) and (_members_differ(w, s) or s.known != frozenset(s.places)),
+    Reason.VERSION_BELOW_CLUSTER: lambda w, s, n: _version_differs(w, s),
+}  # fmt: skip
 
 
-def reason(problem: Problem, world: World, wish: Wish) -> str:
-    """Return why a human must act; raises `Harm` where nothing in the world asks for it."""
-    for name, words, holds in REASONS:
-        if words in problem.what:
-            if not holds(world, wish, problem.where):
-                raise Harm(f"refused without cause: {problem}")
-            return name
-    raise Harm(f"refused in words that no human is named for: {problem}")
+def refuse_without_cause(problem: Problem, world: World, wish: Wish) -> None:
+    """Raise `Harm` where nothing in the world asks a human to act."""
+    cause = CAUSES.get(problem.reason)
+    if cause is None:
+        raise Harm(f"refused for {problem.reason.name}, which no human is named for: {problem}")
+    if not cause(world, wish, problem.where):
+        raise Harm(f"refused without cause, {problem.reason.name}: {problem}")
 
 
 # walking
@@ -180,8 +186,10 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
     try:
         plan = planning.plan(observed, wish.target, alive, done)
     except Refusal as refusal:
-        for name in sorted({reason(problem, world, wish) for problem in refusal.problems}):
-            seen.end(name)
+        for problem in refusal.problems:
+            refuse_without_cause(problem, world, wish)
+        for reason in sorted({problem.reason.name for problem in refusal.problems}):
+            seen.end(reason)
         return None
     if not plan.steps:
         refuse_undesired(world, wish)

@@ -14,6 +14,7 @@ from plugin_calls import Engine
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
+from etcd.reasons import Reason
 from etcd.ssh import Result
 from plugin import instance_preflight
 from plugin.instance_preflight import InstancePreflight
@@ -258,7 +259,13 @@ def test_a_member_that_serves_behind_a_broken_way_is_no_reason(hosts: Hosts, mon
     assert hosts.told == ["c serves, but SSH does not reach its host; its member is cut off, not stopped"]
 
 
-BROKEN = [unreachable("b"), ClusterError(Problem("b", "another key", "Look")), stopped("b"), silent("b"), empty()]
+BROKEN = [
+    unreachable("b"),
+    ClusterError(Problem(Reason.HOST_KEY_MISMATCH, "b", "another key", "Look")),
+    stopped("b"),
+    silent("b"),
+    empty(),
+]
 
 
 @pytest.mark.parametrize("own", BROKEN)
@@ -293,7 +300,11 @@ def test_an_outage_is_told(hosts: Hosts, names: str) -> None:
 
 
 def test_another_host_key_of_another_node_stops_it(hosts: Hosts) -> None:
-    hosts.seen = {"a": ClusterError(Problem("a", "another key", "Look")), "b": serving("b"), "c": serving("c")}
+    hosts.seen = {
+        "a": ClusterError(Problem(Reason.HOST_KEY_MISMATCH, "a", "another key", "Look")),
+        "b": serving("b"),
+        "c": serving("c"),
+    }
     assert checked(hosts, inputs(b=[1, 2])) == ["a: another key. Look."]
 
 

@@ -27,6 +27,7 @@ from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, Stamp
 from etcd.query import Query
+from etcd.reasons import Reason
 from etcd.ssh import Result
 from plugin import preflight as preflight_module
 from plugin.archive import Archive
@@ -104,7 +105,7 @@ def _no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unreachable(node: str) -> Unreachable:
-    return Unreachable(Problem(node, "cannot connect to it", "Check the host"))
+    return Unreachable(Problem(Reason.HOST_UNREACHABLE, node, "cannot connect to it", "Check the host"))
 
 
 # Host
@@ -179,11 +180,17 @@ def test_a_removal_names_its_stamp_and_purges_only_when_told(hosts: Hosts, purge
 
 
 def another_machine(node: str) -> WrongHostKey:
-    return WrongHostKey(Problem(node, "it shows another host key than the one that is pinned", "Compare the key"))
+    return WrongHostKey(
+        Problem(
+            Reason.HOST_KEY_MISMATCH, node, "it shows another host key than the one that is pinned", "Compare the key"
+        )
+    )
 
 
 def hangs(node: str) -> ClusterError:
-    return ClusterError.of(node, "a command on the host did not finish within 60 s", "Look at its load")
+    return ClusterError.of(
+        Reason.COMMAND_TIMED_OUT, node, "a command on the host did not finish within 60 s", "Look at its load"
+    )
 
 
 GONE = pytest.mark.parametrize("gone", [unreachable("a"), another_machine("a"), hangs("a")])
@@ -661,7 +668,7 @@ def test_an_unreachable_host_refuses_a_birth(hosts: Hosts) -> None:
 
 
 def test_a_host_whose_key_changed_is_a_failure(hosts: Hosts) -> None:
-    hosts.seen = {"a": ClusterError(Problem("a", "shows another host key", "Compare it"))}
+    hosts.seen = {"a": ClusterError(Problem(Reason.HOST_KEY_MISMATCH, "a", "shows another host key", "Compare it"))}
     assert check(hosts, {}, PREFLIGHT)[1] == ["a: shows another host key. Compare it."]
 
 

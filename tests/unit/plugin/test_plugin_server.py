@@ -14,6 +14,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2
 
 from etcd.errors import ClusterError, Problem
+from etcd.reasons import Reason
 from plugin.resource import Context, Failure
 from plugin.values import plain
 
@@ -143,7 +144,10 @@ async def refused(thing: Thing, error: Exception) -> grpc.aio.AioRpcError:
 
 @asynchronous
 async def test_an_error_is_one_message_with_a_line_for_each_problem(thing: Thing) -> None:
-    problems = Problem("a", "it is off", "Turn it on"), Problem("b", "it is full", "Make room")
+    problems = (
+        Problem(Reason.HOST_UNREACHABLE, "a", "it is off", "Turn it on"),
+        Problem(Reason.COMMAND_FAILED, "b", "it is full", "Make room"),
+    )
     status = await refused(thing, ClusterError(*problems))
     assert status.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert status.details() == "a: it is off. Turn it on.\nb: it is full. Make room."
