@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import combinations_with_replacement
+from typing import Any
 
 from simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take, untried
 
 from etcd import planning
 from etcd.errors import Problem
-from etcd.planning import CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
+from etcd.planning import Attempt, CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
 from etcd.reasons import Reason
 from etcd.versions import minor, text
 
@@ -479,3 +480,39 @@ def _lowest(world: World, wish: Wish) -> str:
     """Return the storage version: that of the oldest member, also of one that does not run."""
     hosts = [host for host in world.hosts if host.data in world.listed]
     return f"{text(min((minor(wish.version(host.runs or host.active)) for host in hosts), default=(3, 6)))}.0"
+
+
+# bootstraps
+
+
+def bare(**changes: Any) -> Host:
+    """Return a host on which no bootstrap was recorded."""
+    return Host("", born=False)._replace(**changes)
+
+
+# Nothing was done, announced, announced to another list, powered off, started and stopped again, left running, left
+# running where our client is refused (on a former revision, on the wanted one), a cluster of its own was made.
+BARE = {
+    "-": bare(),
+    "a": bare(attempt="t1"),
+    "o": bare(attempt="t0", data="z"),
+    "d": bare(powered=False),
+    "s": bare(attempt="t1", data="own"),
+    "r": bare(attempt="t1", data="own", runs=WANTED),
+    "e": bare(attempt="t1", data="own", runs="r0", active="r0", sick=True),
+    "k": bare(attempt="t1", data="own", runs=WANTED, sick=True),
+    "f": bare(attempt="t1", data="z"),
+}
+
+
+def unborn(kinds: Iterable[str], wish: Wish) -> World:
+    """Return a world of hosts on which a bootstrap of the wanted members came this far, a letter a host."""
+    ids = Attempt("t1", wish.target.initial_cluster).member_ids
+    hosts = []
+    for (name, place), kind in zip(wish.places.items(), kinds, strict=True):
+        host = BARE[kind]._replace(place=place)
+        data = {"own": ids[name], "z": f"z{place}"}.get(host.data, "")
+        hosts.append(host._replace(data=data))
+    announced = any(host.attempt == "t1" and host.data in ids.values() for host in hosts)
+    entries = tuple(Entry(ids[name], name, place) for name, place in sorted(wish.places.items()))
+    return World(tuple(hosts), entries if announced else (), born=False).settled()
