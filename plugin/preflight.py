@@ -48,14 +48,16 @@ class Preflight(Resource):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._told: set[object] = set()
+        self._told: set[str] = set()
 
-    async def _tell_once(self, urn: str, message: str | Problem, *, warning: bool = False) -> None:
-        """Tell what the check found, but not again when create or update find the same, even in other words."""
-        identity = message.identity if isinstance(message, Problem) else message
-        if identity not in self._told:
-            self._told.add(identity)
-            await (self.warn if warning else self.say)(urn, str(message))
+    async def _tell_once(self, urn: str, message: str, *, warning: bool = False) -> None:
+        """Tell what the check found, but not again when create or update find the same.
+
+        It goes by the text: two problems of one node with one reason, as two drop-ins are, are both told.
+        """
+        if message not in self._told:
+            self._told.add(message)
+            await (self.warn if warning else self.say)(urn, message)
 
     async def check(self, urn: str, old: Properties, new: Properties) -> tuple[Properties, Sequence[Failure]]:
         """Complete the inputs and refuse what cannot be done safely; with unknown addresses, create looks later."""
@@ -172,7 +174,7 @@ class Preflight(Resource):
                 architecture = inputs["architectures"].get(name)
                 problems += preflight.host_problems(member, facts[name], architecture, expected)
                 for warning in preflight.host_warnings(member, facts[name]):
-                    await self._tell_once(urn, warning, warning=True)
+                    await self._tell_once(urn, str(warning), warning=True)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
 
@@ -180,7 +182,7 @@ class Preflight(Resource):
         if found and not inputs["born"]:
             raise ClusterError(*found)
         for problem in found:
-            await self._tell_once(urn, problem, warning=True)
+            await self._tell_once(urn, str(problem), warning=True)
 
         async def plan() -> None:
             target = self._target(
@@ -292,7 +294,7 @@ class Preflight(Resource):
                 return
             raise _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, alive) else refusal from None
         for warning in plan.warnings:
-            await self._tell_once(urn, warning, warning=True)
+            await self._tell_once(urn, str(warning), warning=True)
 
     async def _with_seen_keys(self, connections: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> Properties:
         async def complete(name: str) -> Any:

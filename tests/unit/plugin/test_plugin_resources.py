@@ -720,6 +720,22 @@ def test_hosts_that_do_not_reach_a_new_one_are_warned_of_where_a_cluster_runs(ho
     assert any("from 192.0.2.2:2380, where b is to serve its peers" in line for line in hosts.told)
 
 
+def test_each_way_that_is_closed_is_warned_of_though_one_host_is_at_its_start(hosts: Hosts) -> None:
+    third = replace(MEMBER, name="c", address="192.0.2.3").inputs()
+    three: dict[str, Any] = {
+        **TWO,
+        "connections": {**TWO["connections"], "c": {**CONNECTION, "host": "192.0.2.3"}},
+        "members": {**TWO["members"], "c": third},
+        "architectures": dict.fromkeys("abc"),
+    }
+    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), born="cluster=c")}
+    hosts.seen |= dict.fromkeys("bc", BARE)
+    hosts.ways = {("a", "192.0.2.2"): Way.SILENT, ("a", "192.0.2.3"): Way.SILENT}
+    check(hosts, {"owner": "o"}, three)
+    said = [line for line in hosts.told if "is to serve its peers" in line]
+    assert [re.findall("where (.) is", line) for line in said] == [["b"], ["c"]]
+
+
 def test_a_stamp_of_this_cluster_is_known_only_with_its_state(hosts: Hosts) -> None:
     hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"))}
     assert check(hosts, {"owner": "o"}, PREFLIGHT)[1] == []
