@@ -133,6 +133,9 @@ class Host(Resource):
             before.install_dir,
             before.bin_dir,
             member.layout.data_dir,
+            member.layout.wal_dir or "",
+            before.data_dir,
+            before.wal_dir or "",
             stdin=stamp.text().encode(),
             seconds=inputs["seconds"],
         )

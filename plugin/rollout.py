@@ -18,7 +18,7 @@ from etcd.ssh import Address, Session
 from plugin.foreseen import LATER, foreseen, unstaged, without_unknown_names
 from plugin.resource import Failure, Properties, Resource
 from plugin.run import machine
-from plugin.values import UNKNOWN
+from plugin.values import UNKNOWN, has_unknown
 
 _STATE = ("cluster_id", "member_ids", "steps", "running")
 _NO_CHANGE = frozenset({"valid_from", "trial_seconds"})
@@ -123,11 +123,19 @@ class Rollout(Resource):
             await self.warn(urn, warning)
 
     async def diff(self, state: Properties, inputs: Properties) -> Sequence[str]:
-        """Also act when a member does not use what is staged for it."""
+        """Also act when a member does not use what is staged for it, and when directories have been left."""
         changed = [key for key in await super().diff(state, inputs) if key not in _NO_CHANGE]
-        if not changed and state.get("running") != _wanted(inputs):
+        if not changed and (state.get("running") != _wanted(inputs) or self._takes_directories_back()):
             changed = ["running"]
         return changed
+
+    def _takes_directories_back(self) -> bool:
+        """Tell whether a host was prepared for other directories than it is to have by now."""
+        members = [each["member"] for each in self.context.run.known("etcd:index:Host")]
+        before = {each["name"]: each["paths"] for each in members}
+        wanted = [each["member"] for each in self.context.run.wanted("etcd:index:Host")]
+        known = [each for each in wanted if isinstance(each, Mapping) and not has_unknown(each)]
+        return any(before.get(each["name"], each["paths"]) != each["paths"] for each in known)
 
     def planned(self, state: Properties, inputs: Properties) -> Properties:
         """How many steps it takes shows only on the way."""
@@ -163,7 +171,7 @@ class Rollout(Resource):
                 return state["running"].get(name)
             # One of another cluster was restored by hand, or its disk was swapped; the update says what to do.
             foreign = seen.status is not None and seen.status.cluster_id != state["cluster_id"]
-            odd = seen.uninstalled or seen.is_switched or seen.is_unproven or foreign
+            odd = seen.uninstalled or seen.is_switched or seen.is_unproven or seen.has_former or foreign
             revision = seen.running_revision if seen.is_active and not odd else ""
             return {"revision": revision or "", "certificates": seen.active_certificates}
 

@@ -66,7 +66,8 @@ async def leave_former(hands: Hands) -> None:
 
     async def leave(name: str) -> None:
         layout = hands.member(name).layout
-        cleared = await hands.guarded(name, "leave", layout.config_dir, layout.install_dir, layout.bin_dir)
+        directories = layout.config_dir, layout.install_dir, layout.bin_dir, layout.data_dir, layout.wal_dir or ""
+        cleared = await hands.guarded(name, "leave", *directories)
         for directory in cleared.split():
             await hands.say(f"Removed keys, certificates and settings from {directory} on {name}, which it has left")
 

@@ -1,6 +1,6 @@
-# claim.sh CONFIG INSTALL USER GROUP BIN FORMER-CONFIG FORMER-INSTALL FORMER-BIN DATA: takes the host for this cluster;
+# claim.sh CONFIG INSTALL USER GROUP BIN FORMER-CONFIG FORMER-INSTALL FORMER-BIN DATA [WAL FORMER-DATA FORMER-WAL]: takes the host for this cluster;
 # the owner stamp comes on standard input. Prints the machine's architecture as uname gives it. Running it again changes nothing but the stamp.
-config=$1 install=$2 user=$3 group=$4 bin=$5 data=$9
+config=$1 install=$2 user=$3 group=$4 bin=$5 data=$9 wal=${10:-}
 umask 022
 if [ ! -d "$config" ]; then
 	first=$config
@@ -14,7 +14,7 @@ if [ ! -d "$config" ]; then
 	done
 	remember directory "$config"
 fi
-note_former "$6" "$7" "$8" "$install" "$bin"
+note_former "$6" "$7" "$8" "${11:-$data} ${12:-$wal}" "$config" "$install" "$bin" "$data $wal"
 chown root:root "$config"
 chmod 755 "$config"
 if ! getent group "$group" >/dev/null; then

@@ -1,7 +1,8 @@
 # former.sh: functions about directories that the settings have left: the configuration with its private keys, installed
-# versions, links. Needs $config. CONFIG/made notes them as `former CONFIG INSTALL BIN` before anything is made in new ones.
-note_former() { # CONFIG INSTALL BIN INSTALL-NOW BIN-NOW: notes the directories until now, with what was made in them
-	[ "$1 $2 $3" != "$config $4 $5" ] || return 0
+# versions, links. Needs $config. CONFIG/made notes them as `former CONFIG INSTALL BIN` before anything is made in new ones,
+# also where the data alone gets another place; as `kept …` where one is in use although the member runs as wanted.
+note_former() { # CONFIG INSTALL BIN DATA, all four NOW: notes the directories until now, with what was made in them
+	[ "$1 $2 $3 $4" != "$5 $6 $7 $8" ] || return 0
 	[ -d "$1" ] || return 0
 	if [ "$1" != "$config" ] && [ -f "$1/made" ]; then
 		while read -r line; do
@@ -25,6 +26,18 @@ clear_config() { # CONFIG: removes all that is staged, and what is noted, there
 	rm -rf "$1/revisions" "$1/certificates"
 	for name in owner attempt born current served moving etcd.env bootstrap.env made; do rm -f "$1/$name" "$1/$name.new"; done
 }
+forget() { # LINE: takes it out of what was made
+	grep -vxF "$1" "$config/made" >"$config/made.new" || :
+	mv -f "$config/made.new" "$config/made"
+}
+clear_empty() { # DIRECTORY…: removes those that were made and are empty, but for these and what is above them
+	[ -f "$config/made" ] || return 0
+	sed -n 's/^directory //p' "$config/made" | sed '1!G;h;$!d' | while read -r made; do
+		! grep -qxF "snapshots $made" "$config/made" || continue
+		for directory; do case $directory/ in "$made"/*) continue 2 ;; esac; done
+		if rmdir "$made" 2>/dev/null; then forget "directory $made"; fi
+	done
+}
 clear_former() { # INSTALL BIN: clears each former directory that neither the member nor its next start uses
 	[ -f "$config/made" ] || return 0
 	# What a member that runs reads must stay, so without an answer everything does.
@@ -35,7 +48,7 @@ $(cat /etc/systemd/system/etcd.service 2>/dev/null || :)
 $(readlink "$config/served" 2>/dev/null || :)
 $(readlink "$2/etcd" 2>/dev/null || :)"
 	in_use() { printf '%s\n' "$uses" | grep -qF "$1/"; }
-	sed -n 's/^former //p' "$config/made" | while read -r old_config old_install old_bin; do
+	sed -n -e 's/^former //p' -e 's/^kept //p' "$config/made" | sort -u | while read -r old_config old_install old_bin; do
 		left=yes
 		if [ "$old_bin" != "$2" ]; then
 			if in_use "$old_bin"; then left=no; else clear_links "$old_bin" "$old_install"; fi
@@ -51,13 +64,7 @@ $(readlink "$2/etcd" 2>/dev/null || :)"
 				printf '%s\n' "$old_config"
 			fi
 		fi
-		if [ "$left" = yes ]; then
-			for directory in "$old_bin" "$old_install" "$old_config"; do
-				case $directory in "$config" | "$1" | "$2") continue ;; esac
-				! grep -qxF "directory $directory" "$config/made" || rmdir "$directory" 2>/dev/null || :
-			done
-			grep -vxF "former $old_config $old_install $old_bin" "$config/made" >"$config/made.new" || :
-			mv -f "$config/made.new" "$config/made"
-		fi
+		for kind in former kept; do forget "$kind $old_config $old_install $old_bin"; done
+		[ "$left" = yes ] || remember kept "$old_config $old_install $old_bin"
 	done
 }

@@ -6,7 +6,7 @@ config=$1 install=$2 bin=$3 data=$4 wal=$5 host_id=$6 purge=$7
 grep -qx "host=$host_id" "$config/owner" 2>/dev/null || { echo foreign; exit 0; }
 systemctl disable --quiet etcd.service 2>/dev/null || :
 systemctl stop etcd.service 2>/dev/null || :
-former() { sed -n 's/^former //p' "$config/made" 2>/dev/null || :; }
+former() { sed -n -e 's/^former //p' -e 's/^kept //p' "$config/made" 2>/dev/null || :; }
 { former; printf '%s\n' "$config $install $bin"; } | while read -r its_config its_install _; do
 	clear_links "$bin" "$its_install"
 	if grep -q "^EnvironmentFile=$its_config/etcd.env\$" /etc/systemd/system/etcd.service 2>/dev/null; then

@@ -737,18 +737,70 @@ def test_directories_that_the_settings_left_go_once_nothing_uses_them(
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
     with subprocess.Popen(["sleep", "60"], env={"ETCD_CERT_FILE": f"{config}/certificates/current/a.pem"}) as member:
         host.answer(str(member.pid))
-        assert host.out(scripts.script("leave"), *new) == ""
+        assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
         member.kill()
     host.answer("0")
-    assert host.out(scripts.script("leave"), *new) == ""
+    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
     assert (config / "certificates" / "c1" / "server.pem").exists(), "the next start would use it"
     unit = f"[Service]\nEnvironmentFile={new[0]}/etcd.env\nExecStart={new[2]}/etcd\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    assert host.out(scripts.script("leave"), *new) == str(config)
+    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == str(config)
     assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
     assert not (tmp_path / "bin" / "etcd").is_symlink()
     assert "former" not in (Path(new[0]) / "made").read_text()
     assert (Path(new[0]) / "owner").exists()
+
+
+def test_directories_that_are_taken_back_before_any_start_go_too(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    (config / "owner").write_text("cluster=c\nhost=mine\n")
+    (config / "made").write_text(f"directory {config}\n")
+    host.out(scripts.script("activate"), *staged)
+    own = [str(config), staged[4], staged[3]]
+    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged[3]}/etcd\n"
+    host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
+    new = [str(tmp_path / "new" / name) for name in ("etc", "opt", "bin")]
+    data, away = [str(tmp_path / "data"), ""], [str(tmp_path / "new" / "data"), str(tmp_path / "new" / "wal")]
+    stamp = b"cluster=c\nhost=mine\n"
+
+    def claim(wanted: list[str], former: list[str], places: list[str]) -> None:
+        account = ["root", "root"]
+        host.out(scripts.script("claim"), *wanted[:2], *account, wanted[2], *former, *places, stdin=stamp)
+
+    claim(new, own, [*away, *data])
+    # What is staged, installed and tried there
+    key = Path(new[0]) / "certificates" / "c2" / "server-key.pem"
+    key.parent.mkdir(parents=True)
+    key.write_text("a private key")
+    (Path(new[1]) / "v3.6.16").mkdir()
+    (Path(new[1]) / "v3.6.16" / "SHA256SUMS").touch()
+    make = f'config={new[0]}\n{scripts.script("leave").partition("config=$1")[0]}'
+    for place in away:
+        host.out(f"{make}\nmake_directory {place}")
+    claim(own, new, [*data, *away])
+    look = [str(config), *data, own[1], own[2], "2379", "2380", "3.6.16", "facts", "", ""]
+    assert parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+    assert host.out(scripts.script("leave"), *own, *data) == new[0]
+    assert not (tmp_path / "new").exists()
+    assert (config / "certificates" / "c1" / "server.pem").exists() and (tmp_path / "data").is_dir()
+    assert not parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+    assert str(tmp_path / "new") not in (config / "made").read_text()
+
+
+def test_a_directory_that_stays_in_use_is_not_looked_at_for_ever(
+    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+) -> None:
+    new = moved(host, config, staged, tmp_path)
+    unit = f"[Service]\nEnvironmentFile={new[0]}/etcd.env\nReadOnlyPaths={config}/list.crl\n"
+    host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
+    look = [new[0], str(tmp_path / "none"), "", new[1], new[2], "2379", "2380", "3.6.16", "facts", "", ""]
+    for _ in range(2):
+        assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
+        assert not parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+    assert (config / "certificates").is_dir()
+    host.out("rm /etc/systemd/system/etcd.service")
+    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == str(config)
 
 
 def test_a_removal_takes_the_directories_that_were_left_too(
@@ -769,7 +821,7 @@ def test_a_former_directory_of_another_claim_stays(
     new = moved(host, config, staged, tmp_path)
     (config / "owner").write_text("cluster=c\nhost=other\n")
     host.out("rm /etc/systemd/system/etcd.service")
-    assert host.out(scripts.script("leave"), *new) == ""
+    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
     assert (config / "certificates" / "c1").is_dir()
 
 

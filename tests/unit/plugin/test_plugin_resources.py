@@ -429,6 +429,21 @@ def test_trial_starts_are_made_as_the_inputs_say_and_are_no_difference(hosts: Ho
     assert [target.trial_start for target in converged] == [False, True, False]
 
 
+def test_directories_that_are_taken_back_are_left_in_the_same_run(hosts: Hosts) -> None:
+    def host(layout: Layout) -> dict[str, Any]:
+        return {"member": replace(MEMBER, layout=layout).inputs()}
+
+    urn = "urn:pulumi:dev::project::etcd:index:Host::a"
+    hosts.run.checked[urn] = host(MEMBER.layout)
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, ROLLOUT)) == [], "nothing was read, as with `--refresh=false`"
+    hosts.run.read[urn] = host(MEMBER.layout)
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, ROLLOUT)) == []
+    hosts.run.read[urn] = host(replace(MEMBER.layout, config_dir="/srv/new"))
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, ROLLOUT)) == ["running"]
+    hosts.run.checked[urn] = {"member": UNKNOWN}
+    assert asyncio.run(Rollout(hosts).diff(ROLLED, ROLLOUT)) == []
+
+
 def test_a_refresh_sees_what_each_member_uses(hosts: Hosts) -> None:
     unit = {"MainPID": "42", "ActiveState": "active"}
     hosts.seen = {"a": replace(BARE, unit=unit, running_revision="r0", active_certificates="c1")}
@@ -447,6 +462,7 @@ RUNS = {"unit": {"MainPID": "42", "ActiveState": "active"}, "running_revision": 
         ({"uninstalled": ("etcd.service",)}, True),
         ({"active_revision": "r2"}, True),
         ({"served_revision": "r0"}, True),
+        ({"has_former": True}, True),
         ({"status": replace(core_samples.status("a"), cluster_id="beef")}, False),
         ({"status": replace(core_samples.status("a"), cluster_id="another")}, True),
     ],
