@@ -4,10 +4,10 @@ import asyncio
 import datetime
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from etcd import doubt, lease, planning
-from etcd.elsewhere import alive_elsewhere
+from etcd.elsewhere import Answers, alive_elsewhere
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.execution import Deadlines, Hands, Snapshots, execute, leave_former, wait_for_clocks
 from etcd.member import Member
@@ -57,10 +57,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the whole cluster; `alive` are members that answer although no observed host runs them."""
+    """One look at the whole cluster; `answers` are those of members that no observed host runs."""
 
     observed: Observed
-    alive: frozenset[str]
+    answers: Answers = field(default_factory=Answers)
 
     @property
     def facts(self) -> dict[str, HostFacts]:
@@ -132,9 +132,9 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
     while steps < _MOST_STEPS:
         look = await observe_all(run, hands.target)
         try:
-            plan = planning.plan(look.observed, hands.target, look.alive, done)
+            plan = planning.plan(look.observed, hands.target, look.answers.answering, done, look.answers.unclear)
         except planning.Refusal as refusal:
-            passing = doubt.is_passing(hands.target, look.facts, look.alive)
+            passing = doubt.is_passing(hands.target, look.facts, look.answers.may_run)
             first = refusal.problems[0]
             if passing and await doubts.is_new(refusal.identity, f"refused, {first.where}: {first.what}"):
                 continue
@@ -162,7 +162,7 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
             await asyncio.sleep(doubt.SETTLE_SECONDS)
             settled = True
             continue
-        silence = doubt.rests_on_silence(step, hands.target, look.facts, look.alive)
+        silence = doubt.rests_on_silence(step, hands.target, look.facts, look.answers.may_run)
         if silence and await doubts.is_new(step, str(step)):
             settled = True
             continue

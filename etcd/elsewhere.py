@@ -2,19 +2,38 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from etcd.changes import former_urls
 from etcd.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd.member import Member
-from etcd.observation import HostFacts, parse_answering, parse_status
+from etcd.observation import HostFacts, ListedMember, parse_answering, parse_status
 from etcd.planning import Observed
-from etcd.ssh import Address, Pool
+from etcd.query import Call, Query, by_endpoint, failed, words
+from etcd.ssh import Address, Pool, Result
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of asking members that no observed host runs, by their ids.
+
+    `answering` gave what was asked for. `unclear` have what was said instead: an error of the member, a certificate
+    that was refused, or why the question did not get there. Such a member may run and vote; only silence is silence.
+    """
+
+    answering: frozenset[str] = frozenset()
+    unclear: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def may_run(self) -> frozenset[str]:
+        """The members that are not silent."""
+        return self.answering | self.unclear.keys()
 
 
 async def alive_elsewhere(
     pool: Pool, addresses: Mapping[str, Address], nodes: Mapping[str, Member], observed: Observed, seconds: int
-) -> frozenset[str]:
-    """Return the ids of the members that answer elsewhere.
+) -> Answers:
+    """Return what members say that run on no observed host.
 
     A serving host asks the listed members that no observed host runs. Where none serves, each host with data asks
     at the URLs that its member had before its node's address changed: a copy of that member's disk looks the same.
@@ -25,24 +44,51 @@ async def alive_elsewhere(
         copies = {name: former_urls(nodes[name], seen) for name, seen in facts.items() if not seen.is_running}
         asked = [
             _at_former_urls(
-                Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, facts[name].place), urls
+                Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, facts[name].place),
+                urls,
+                facts[name],
             )
             for name, urls in copies.items()
             if urls and facts[name].has_wal
         ]
-        return frozenset().union(*await asyncio.gather(*asked))
+        return _together(await asyncio.gather(*asked))
     answering = {seen.status.member_id for seen in serving.values() if seen.status}
     name, seen = next(iter(serving.items()))
     unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
     if not unseen:
-        return frozenset()
+        return Answers()
     etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, seen.place)
     endpoints = [url for entry in unseen for url in entry.client_urls]
-    answers = parse_answering(await etcdctl.json("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN))
-    return frozenset(entry.member_id for entry in unseen if answers & set(entry.client_urls))
+    answer, left = await etcdctl.ask("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN)
+    found = parse_answering(answer)
+    alive = frozenset(entry.member_id for entry in unseen if found & set(entry.client_urls))
+    told = {entry.member_id: _told(entry, answer, left) for entry in unseen if entry.member_id not in alive}
+    return Answers(alive, {member_id: said for member_id, said in told.items() if said})
 
 
-async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str]) -> frozenset[str]:
-    """Return the id of the member that answers there, also without a quorum."""
-    status = parse_status(await etcdctl.json("endpoint", "status", endpoints=urls))
-    return frozenset({status.member_id} if status else ())
+def _together(each: Sequence[Answers]) -> Answers:
+    unclear = {member_id: said for one in each for member_id, said in one.unclear.items()}
+    return Answers(frozenset[str]().union(*(one.answering for one in each)), unclear)
+
+
+def _told(entry: ListedMember, answer: object, left: Result) -> str:
+    """Return what was said in place of an answer of a member, empty for silence."""
+    if not isinstance(answer, list):
+        return _not_silent(left, left.stderr)
+    logged = by_endpoint(left.stderr)
+    lines = (logged.get(url.removeprefix("https://"), "") for url in entry.client_urls)
+    errors = (str(one.get("error")) for one in answer if one.get("endpoint") in entry.client_urls)
+    return next((said for line in (*lines, *errors) if line and (said := _not_silent(left, line))), "")
+
+
+def _not_silent(left: Result, said: str) -> str:
+    return words(said) or "no reason told" if failed(Call(left.status, said)) is not Query.SILENT else ""
+
+
+async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str], seen: HostFacts) -> Answers:
+    """Return the member that answers there, also without a quorum; what refuses us may be the member of this data."""
+    answer, left = await etcdctl.ask("endpoint", "status", endpoints=urls)
+    if status := parse_status(answer):
+        return Answers(frozenset({status.member_id}))
+    said = _not_silent(left, left.stderr)
+    return Answers(unclear={seen.wal.member_id: said} if said and seen.wal else {})

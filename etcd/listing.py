@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from etcd import pem, planning
 from etcd.changes import changes
+from etcd.elsewhere import Answers
 from etcd.observation import HostFacts
 from etcd.pem import Trust
 from etcd.planning import Observed, Restart, Target
@@ -38,7 +39,7 @@ class Listing:
 def listing(
     observed: Observed,
     target: Target,
-    alive: frozenset[str],
+    answers: Answers,
     stagings: Mapping[str, Staging],
     *,
     is_first: bool,
@@ -54,7 +55,7 @@ def listing(
         else seen
         for name, seen in planning.without_strangers(observed, target).items()
     }
-    foreseen = forecast(expected, target, alive)
+    foreseen = forecast(expected, target, answers.answering, answers.unclear)
     if not foreseen.steps:
         return Listing("")
     lines = ["Steps that are due:", *_made(target, stagings)]

@@ -48,13 +48,13 @@ async def foreseen(
     names = sorted(nodes)
     observed = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
     addresses = {name: Address.from_inputs(connections[name]) for name in names}
-    alive = await alive_elsewhere(context.pool, addresses, nodes, observed, seconds)
+    answers = await alive_elsewhere(context.pool, addresses, nodes, observed, seconds)
     try:
-        return listing(observed, target, alive, _stagings(context), is_first=is_first)
+        return listing(observed, target, answers, _stagings(context), is_first=is_first)
     except Refusal:
         facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
         # Preflight has looked twice; the run looks again before it refuses.
-        if doubt.is_passing(target, facts, alive):
+        if doubt.is_passing(target, facts, answers.may_run):
             return Listing("")
         raise
 

@@ -94,8 +94,8 @@ class InstancePreflight(Resource):
         seen = await asyncio.gather(*(look(node) for node in members))
         observed = dict(zip(members, seen, strict=True))
         addresses = {node: Address.from_inputs(each) for node, each in connections.items()}
-        alive = await alive_elsewhere(self.context.pool, addresses, members, observed, seconds)
-        return replacement.judge(name, members, observed, alive), observed
+        answers = await alive_elsewhere(self.context.pool, addresses, members, observed, seconds)
+        return replacement.judge(name, members, observed, answers), observed
 
     async def _stop(
         self, urn: str, name: str, observed: Observed, old: Mapping[str, Any], new: Mapping[str, Any]

@@ -278,10 +278,10 @@ class Preflight(Resource):
         nodes = {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
         addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
         observed = planning.without_strangers(observed, target)
-        alive = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
+        answers = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
         facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
         try:
-            plan = planning.plan(observed, target, alive)
+            plan = planning.plan(observed, target, answers.answering, unclear=answers.unclear)
         except planning.Refusal as refusal:
             broken = [name for name, seen in facts.items() if planning.cannot_ask(seen) and not seen.binaries_whole]
             if broken:
@@ -292,7 +292,9 @@ class Preflight(Resource):
                     warning=True,
                 )
                 return
-            raise _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, alive) else refusal from None
+            raise (
+                _Doubtful(*refusal.problems) if doubt.is_passing(target, facts, answers.may_run) else refusal
+            ) from None
         for warning in plan.warnings:
             await self._tell_once(urn, str(warning), warning=True)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from etcd.elsewhere import Answers
 from etcd.errors import ClusterError, Problem
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember
@@ -68,12 +69,12 @@ def _pair(generation: Sequence[int]) -> str:
     return " and ".join(str(each) for each in generation)
 
 
-def judge(name: str, members: Mapping[str, Member], observed: Observed, alive: frozenset[str]) -> Judgement:
+def judge(name: str, members: Mapping[str, Member], observed: Observed, answers: Answers) -> Judgement:
     """Return what to tell before the instance of `name` is replaced; raises `ClusterError` where it must not be.
 
-    `members` and `observed` are the nodes that had a host before this run, leaving ones included; `alive` are the
-    ids of listed members that answer although no observed host runs them. A member that answers is replaced only
-    while all others answer; one that does not answer may always be: that is the repair.
+    `members` and `observed` are the nodes that had a host before this run, leaving ones included; `answers` are
+    those of listed members that no observed host runs. A member that answers, or is not silent, is replaced only while
+    all others answer; one that is silent may always be: that is the repair.
     """
     facts = {node: seen for node, seen in observed.items() if isinstance(seen, HostFacts)}
     serving = {node: seen for node, seen in facts.items() if seen.healthy and seen.status}
@@ -81,9 +82,9 @@ def judge(name: str, members: Mapping[str, Member], observed: Observed, alive: f
     if not serving:
         return _without_a_cluster(name, facts, observed)
     listed = next((seen.members for _, seen in sorted(serving.items(), key=_leader_first) if seen.members), ())
-    answering = alive | {seen.status.member_id for seen in serving.values() if seen.status}
+    answering = answers.answering | {seen.status.member_id for seen in serving.values() if seen.status}
     own = _entry(members[name], listed)
-    if own is None or own.member_id not in answering:
+    if own is None or own.member_id not in answering | answers.unclear.keys():
         return Judgement()
     voters = [entry for entry in listed if not entry.is_learner]
     sick = [entry for entry in voters if entry.member_id != own.member_id and entry.member_id not in answering]

@@ -1,6 +1,6 @@
 """What to do next with a cluster: a pure function of what was observed and what is wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from etcd.errors import Problem
 from etcd.observation import HostFacts
@@ -96,12 +96,17 @@ _STAGES: tuple[Callable[[Situation], list[Step]], ...] = (
 
 
 def plan(
-    observed: Observed, target: Target, alive: frozenset[str] = frozenset(), done: frozenset[Step] = frozenset()
+    observed: Observed,
+    target: Target,
+    alive: frozenset[str] = frozenset(),
+    done: frozenset[Step] = frozenset(),
+    unclear: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return the steps that are due now; raises `Refusal` for what cannot be done safely.
 
-    `alive` are the ids of members that answer although no observed host runs them; `done` are the steps that
-    this run has taken. Only the first step is safe for certain: who executes it looks again before the next.
+    `alive` are the ids of members that answer although no observed host runs them, `unclear` of those that gave
+    something else than an answer, with that; `done` are the steps that this run has taken. Only the first step is safe
+    for certain: who executes it looks again before the next.
     """
     observed = without_strangers(observed, target)
     facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
@@ -109,9 +114,9 @@ def plan(
     staying = {name: seen for name, seen in facts.items() if name in target.members}
     wanted_down = {name: problem for name, problem in down.items() if name in target.members}
     refuse_foreign_data(staying, target)
-    now = Situation(facts, down, target, alive, done)
+    now = Situation(facts, down, target, alive, done, unclear or {})
     if not now.serving:
-        refuse_copies(facts, alive)
+        refuse_copies(facts, now)
         leaving = {name: seen for name, seen in facts.items() if name not in target.members}
         return trial.before(starts.checked(plan_silent(staying, leaving, wanted_down, target), now), now)
     if begun := bootstrap.go_on(now, wanted_down):

@@ -6,6 +6,7 @@ from etcd import unit_files
 from etcd.errors import Problem
 from etcd.observation import HostFacts
 from etcd.planning import bootstrap, unasked
+from etcd.planning.situation import Situation
 from etcd.planning.steps import AwaitServing, Plan, Restart, StartExisting, Step, SwitchCertificates
 from etcd.planning.target import Refusal, Target, cluster_ids, quorum
 from etcd.planning.trust import unverified
@@ -55,7 +56,7 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     )
 
 
-def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None:
+def refuse_copies(facts: Mapping[str, HostFacts], now: Situation) -> None:
     """Refuse a second process with the id of one member: it would vote twice, and writes could be lost.
 
     That is what the copy of a disk asks for, of a member that answers elsewhere or of another node.
@@ -68,11 +69,11 @@ def refuse_copies(facts: Mapping[str, HostFacts], alive: frozenset[str]) -> None
         Problem(
             Reason.DATA_OF_RUNNING_MEMBER,
             name,
-            f"it holds the data of member {member_id}, which still answers at its former address",
+            f"it holds the data of member {member_id}, which {now.still(member_id, ['its former address'])}",
             "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` "
             "again",
         )
-        for member_id in sorted(alive & holders.keys())
+        for member_id in sorted(now.may_run & holders.keys())
         for name in holders[member_id]
         # What answers there may be this very host's own, outside the unit; that is refused in other words.
         if not facts[name].is_running and not facts[name].data_holder

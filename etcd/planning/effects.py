@@ -268,7 +268,8 @@ def _removed(state: State, step: RemoveMember) -> State:
     if step.leads:
         state = state.handed_over(step.member_id)
     state = state.listing(entry for entry in state.listed if entry.member_id != step.member_id)
-    state = replace(state, alive=state.alive - {step.member_id})
+    unclear = {member_id: said for member_id, said in state.unclear.items() if member_id != step.member_id}
+    state = replace(state, alive=state.alive - {step.member_id}, unclear=unclear)
     if step.host and step.host in state.facts:
         return _set_aside(state, step.host)
     for name, seen in state.facts.items():

@@ -1,5 +1,6 @@
 """All steps from what is to what is wanted: plan, take the first step in thought, plan again, to the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from etcd import planning
@@ -21,7 +22,9 @@ class Forecast:
     ends: Refusal | None = None
 
 
-def forecast(observed: Observed, target: Target, alive: frozenset[str] = frozenset()) -> Forecast:
+def forecast(
+    observed: Observed, target: Target, alive: frozenset[str] = frozenset(), unclear: Mapping[str, str] | None = None
+) -> Forecast:
     """Return all steps, if nothing comes in between; raises `Refusal` where not even the first can be taken.
 
     The leader that an election will bring is not known, so a step may turn out to concern it.
@@ -29,11 +32,11 @@ def forecast(observed: Observed, target: Target, alive: frozenset[str] = frozens
     observed = planning.without_strangers(observed, target)
     down = {name: seen for name, seen in observed.items() if not isinstance(seen, HostFacts)}
     facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
-    state, steps = State(facts, alive, target), list[Step]()
+    state, steps = State(facts, alive, target, unclear or {}), list[Step]()
     done: frozenset[Step] = frozenset()
     while len(steps) < _MOST_STEPS:
         try:
-            plan = planning.plan({**state.facts, **down}, target, state.alive, done)
+            plan = planning.plan({**state.facts, **down}, target, state.alive, done, state.unclear)
         except Refusal as refusal:
             if not steps:
                 raise

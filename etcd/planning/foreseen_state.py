@@ -1,7 +1,7 @@
 """What a look at all hosts would show at a point of a forecast."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus
@@ -15,6 +15,7 @@ class State:
     facts: Mapping[str, HostFacts]
     alive: frozenset[str]
     target: Target
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
     def member(self, name: str) -> Member:
         wanted = self.target.members.get(name)

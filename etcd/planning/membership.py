@@ -35,10 +35,24 @@ def start(now: Situation) -> list[Step]:
             and not seen.is_running
             and replacement.has_own_data(seen, entry)
             # Where one with this id answers already, a second one would vote twice.
-            and entry.member_id not in now.alive
+            and entry.member_id not in now.may_run
         )
     )
+    if not stopped:
+        _refuse_what_may_run(now)
     return [StartExisting(stopped)] if stopped else []
+
+
+def _refuse_what_may_run(now: Situation) -> None:
+    """Refuse to leave a member stopped without a word, since something at its address is not silent."""
+    for name, entry in now.by_url.items():
+        seen = now.facts.get(name)
+        if entry.member_id in now.unclear and seen and not seen.is_running and replacement.has_own_data(seen, entry):
+            raise refuse(
+                name,
+                f"it is stopped, but member {entry.member_id} {now.still(entry.member_id, entry.client_urls)}",
+                f"Find out what answers there: `nodes.{name}.address` and `nodes.{name}.ssh` have to lead to one host",
+            )
 
 
 def drop(now: Situation) -> list[Step]:
@@ -174,7 +188,7 @@ def remove(now: Situation) -> list[Step]:
     going = _corrupt(now) or going
     first = going[0]
     successor = now.by_url.get(first.name)
-    if successor and not now.is_alive(successor) and not _corrupt(now):
+    if successor and not now.answers(successor) and not _corrupt(now):
         raise refuse(
             Reason.SUCCESSOR_SILENT,
             now.label(first),

@@ -32,8 +32,8 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
             raise refuse(
                 Reason.OLD_MEMBER_RUNNING,
                 name,
-                f"its address is new and has no data, but the old member {entry.member_id} still answers at "
-                f"{', '.join(entry.peer_urls)}",
+                f"its address is new and has no data, but the old member {entry.member_id} "
+                f"{now.still(entry.member_id, entry.peer_urls)}",
                 "To move a node, take its data along; to replace it, switch the old host off first, or let the new "
                 f'member join before the old one leaves with `nodes.{name}.replaces: "{entry.member_id}"`',
             )
@@ -51,11 +51,11 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
                 f'Mount the disk; or, if the data is lost, confirm with `nodes.{name}.replaces: "{entry.member_id}"` '
                 "that an empty member takes its place",
             )
-        if entry.member_id in now.alive:
+        if entry.member_id in now.may_run:
             raise refuse(
                 Reason.ADDRESS_OF_ANOTHER_HOST,
                 name,
-                f"its disk has no data, but member {entry.member_id} still answers at {', '.join(entry.client_urls)}",
+                f"its disk has no data, but member {entry.member_id} {now.still(entry.member_id, entry.client_urls)}",
                 f"Check that the node's `address` and `nodes.{name}.ssh` lead to the same machine",
             )
         found[name] = entry
@@ -76,12 +76,12 @@ def replaced(now: Situation) -> dict[str, ListedMember]:
 
 def _refuse_copy(now: Situation, name: str, seen: HostFacts, entry: ListedMember) -> None:
     """Refuse a second process with the id of one that answers: it would vote twice, and writes could be lost."""
-    if seen.is_running or entry.member_id not in now.alive:
+    if seen.is_running or entry.member_id not in now.may_run:
         return
     raise refuse(
         Reason.DATA_OF_RUNNING_MEMBER,
         name,
-        f"it holds the data of member {entry.member_id}, which still answers at {', '.join(entry.peer_urls)}",
+        f"it holds the data of member {entry.member_id}, which {now.still(entry.member_id, entry.peer_urls)}",
         "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` again",
     )
 

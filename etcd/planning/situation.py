@@ -1,7 +1,7 @@
 """A cluster that has a quorum, as the observation shows it, matched with what is wanted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from etcd.errors import Problem
@@ -14,7 +14,8 @@ from etcd.reasons import Reason
 class Situation:
     """What the stages of a plan read; `facts` and `down` have wanted and leaving nodes alike.
 
-    `alive` are the ids of listed members that answer although no observed host runs them.
+    `alive` are the ids of listed members that answer although no observed host runs them, `unclear` those of members
+    that gave something else than an answer, with that: they may run, and do not count as healthy.
     """
 
     facts: Mapping[str, HostFacts]
@@ -22,6 +23,7 @@ class Situation:
     target: Target
     alive: frozenset[str] = frozenset()
     done: frozenset[object] = frozenset()
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def serving(self) -> dict[str, HostFacts]:
@@ -126,10 +128,26 @@ class Situation:
         return None
 
     def is_alive(self, entry: ListedMember) -> bool:
+        """Return whether a listed member runs, or may: only one that is silent does not."""
+        return entry.member_id in self.unclear or self.answers(entry)
+
+    def answers(self, entry: ListedMember) -> bool:
         """Return whether a listed member answers, as far as anything tells."""
         if entry.member_id in self.alive:
             return True
         return any(seen.status and seen.status.member_id == entry.member_id for seen in self.serving.values())
+
+    @property
+    def may_run(self) -> frozenset[str]:
+        """The ids of members that no observed host runs, and that are not silent."""
+        return self.alive | self.unclear.keys()
+
+    def still(self, member_id: str, urls: Sequence[str]) -> str:
+        """Return in words how a member that should be gone is known not to be."""
+        where = ", ".join(urls)
+        if said := self.unclear.get(member_id):
+            return f"may still run: asked at {where} it does not answer, but is not silent either ({said})"
+        return f"still answers at {where}"
 
     def label(self, entry: ListedMember) -> str:
         """Return a word for an entry: its name, else its peer URL."""
@@ -153,4 +171,4 @@ class Situation:
 
     def healthy_voters(self, without: Sequence[str] = ()) -> int:
         """Return how many voters answer, leaving out the ids in `without`."""
-        return sum(self.is_alive(entry) for entry in self.voters if entry.member_id not in without)
+        return sum(self.answers(entry) for entry in self.voters if entry.member_id not in without)

@@ -13,6 +13,7 @@ from core_samples import CLUSTER, down, empty, listed, member, member_id, servin
 from etcd import convergence, execution, lease, render
 from etcd.convergence import Outcome, Run, converge
 from etcd.doubt import SETTLE_SECONDS
+from etcd.elsewhere import Answers
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
@@ -46,7 +47,7 @@ class Cluster:
         return node
 
     async def observe_all(self, *_: Any) -> convergence.Look:
-        return convergence.Look(self.looks[min(len(self.steps), len(self.looks) - 1)], frozenset())
+        return convergence.Look(self.looks[min(len(self.steps), len(self.looks) - 1)])
 
     async def execute(self, _hands: Hands, step: Step) -> None:
         self.steps.append(step)
@@ -166,7 +167,7 @@ def test_a_cluster_that_never_becomes_as_wanted_ends_in_words(monkeypatch: pytes
 
         async def observe_all(self, *_: Any) -> convergence.Look:
             name = "bc"[len(self.steps) % 2]
-            return convergence.Look({**ALL_SERVE, name: stopped(name, attempt=str(len(self.steps)))}, frozenset())
+            return convergence.Look({**ALL_SERVE, name: stopped(name, attempt=str(len(self.steps)))})
 
     with pytest.raises(ClusterError, match="it is not as wanted after 300 steps"):
         run(Restless(), target(), monkeypatch)
@@ -257,8 +258,8 @@ def test_a_host_that_hangs_is_gone_where_its_node_leaves(monkeypatch: pytest.Mon
             )
         return serving(of.name, names="abc")
 
-    async def nobody(*_: Any) -> frozenset[str]:
-        return frozenset()
+    async def nobody(*_: Any) -> Answers:
+        return Answers()
 
     monkeypatch.setattr(convergence, "observe", look)
     monkeypatch.setattr(convergence, "alive_elsewhere", nobody)
@@ -282,7 +283,7 @@ class Changing(Cluster):
 
     async def observe_all(self, *_: Any) -> convergence.Look:
         look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
-        return convergence.Look(look, self.alive)
+        return convergence.Look(look, Answers(self.alive))
 
 
 def voting(milliseconds: int, **changes: Any) -> Target:
@@ -373,7 +374,7 @@ def test_a_member_that_answers_at_the_second_look_is_not_taken_for_dead(monkeypa
         """Its member c answers at the second look."""
 
         async def observe_all(self, *_: Any) -> convergence.Look:
-            return convergence.Look(moved, frozenset({member_id("c")} if self.pauses else ()))
+            return convergence.Look(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
 
     cluster = Slow(moved)
     with pytest.raises(Refusal, match="still answers"):
@@ -404,7 +405,7 @@ def test_data_at_a_new_address_is_told_to_the_cluster_at_the_second_silent_look(
         """The original of c answers at the second look."""
 
         async def observe_all(self, *_: Any) -> convergence.Look:
-            return convergence.Look(moved, frozenset({member_id("c")} if self.pauses else ()))
+            return convergence.Look(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
 
     cluster = Slow(moved)
     with pytest.raises(Refusal, match="it holds the data of member"):

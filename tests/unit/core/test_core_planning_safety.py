@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, status, stopped, target
 
+from etcd.doubt import rests_on_silence
 from etcd.errors import Problem
 from etcd.observation import HostFacts, Stamp
 from etcd.planning import (
@@ -66,6 +67,44 @@ def test_a_member_that_answers_is_not_removed_as_one_that_lost_its_disk() -> Non
     seen: Seen = {**ALL_SERVE, "c": empty()}
     words = refused(seen, replace(wanted, members={**wanted.members, "c": confirmed}), frozenset({member_id("c")}))
     assert "still answers" in words
+
+
+REFUSAL = {member_id("c"): "remote error: tls: bad certificate"}
+
+
+@pytest.mark.parametrize("c", [stopped("c"), empty()])
+def test_a_member_that_refuses_our_certificate_is_not_taken_for_gone(c: HostFacts) -> None:
+    with pytest.raises(Refusal) as refusal:
+        plan(copied(c), target(), unclear=REFUSAL)
+    assert f"member {member_id('c')}" in str(refusal.value)
+    assert "asked at https://192.0.2.9:2380 it does not answer, but is not silent either (remote error" in str(
+        refusal.value
+    )
+
+
+def test_what_may_run_is_not_started_a_second_time_and_that_is_told() -> None:
+    with pytest.raises(Refusal, match=r"c: it is stopped, but member .* may still run: asked at"):
+        plan({**ALL_SERVE, "c": stopped("c")}, target(), unclear=REFUSAL)
+    with pytest.raises(Refusal, match=r"c: it holds the data of member .* may still run: asked at its former address"):
+        plan({name: stopped(name) for name in "abc"}, target(), unclear=REFUSAL)
+
+
+def test_a_member_that_may_run_makes_no_quorum() -> None:
+    seen: Seen = {**ALL_SERVE, "c": down("c")}
+    leaves = target("ac", leaving={"b": member("b")})
+    assert isinstance(plan(seen, leaves, frozenset({member_id("c")})).steps[0], RemoveMember)
+    with pytest.raises(Refusal, match="without it 1 of 2 voters would answer"):
+        plan(seen, leaves, unclear=REFUSAL)
+
+
+def test_a_member_that_may_run_leaves_last_and_not_as_a_dead_one() -> None:
+    seen: Seen = {name: serving(name, names="abcd") for name in "ab"}
+    seen["d"] = serving("d", names="abcd")
+    without = target("abd", leaving={"c": member("c")})
+    seen["c"] = down("c")
+    (step,) = plan(seen, without, unclear=REFUSAL).steps
+    assert step == RemoveMember(member_id("c"), "c", None)
+    assert not rests_on_silence(step, without, {}, frozenset(REFUSAL))
 
 
 @pytest.mark.parametrize("names", ["c", "abc"])

@@ -775,7 +775,7 @@ def test_directories_that_are_taken_back_before_any_start_go_too(
     key.write_text("a private key")
     (Path(new[1]) / "v3.6.16").mkdir()
     (Path(new[1]) / "v3.6.16" / "SHA256SUMS").touch()
-    make = f'config={new[0]}\n{scripts.script("leave").partition("config=$1")[0]}'
+    make = f"config={new[0]}\n{scripts.script('leave').partition('config=$1')[0]}"
     for place in away:
         host.out(f"{make}\nmake_directory {place}")
     claim(own, new, [*data, *away])

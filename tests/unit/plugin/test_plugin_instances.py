@@ -11,6 +11,7 @@ import pytest
 from core_samples import down, empty, member, serving, silent, stopped
 from plugin_calls import Engine
 
+from etcd.elsewhere import Answers
 from etcd.errors import Cancelled, ClusterError, Problem, Unreachable
 from etcd.member import Member
 from etcd.observation import HostFacts
@@ -60,8 +61,8 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
         made.runs.append(("lease", *sorted(sessions), str(count)))
         yield SimpleNamespace(check=lambda: None, holder=holder)
 
-    async def alive(*_: Any) -> frozenset[str]:
-        return frozenset()
+    async def alive(*_: Any) -> Answers:
+        return Answers()
 
     monkeypatch.setattr(instance_preflight.lease, "held", held)
     monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
@@ -249,14 +250,27 @@ def test_a_member_that_serves_waits_for_the_others(hosts: Hosts, sick: HostFacts
 
 
 def test_a_member_that_serves_behind_a_broken_way_is_no_reason(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def alive(*_: Any) -> frozenset[str]:
-        return frozenset({stopped("c").wal.member_id})  # type: ignore[union-attr]
+    async def alive(*_: Any) -> Answers:
+        return Answers(frozenset({stopped("c").wal.member_id}))  # type: ignore[union-attr]
 
     monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
     hosts.seen = {"a": serving("a"), "b": serving("b"), "c": unreachable("c")}
     assert checked(hosts, inputs(b=[1, 2])) == []
     assert checked(hosts, inputs(c=[1, 2])) == []
     assert hosts.told == ["c serves, but SSH does not reach its host; its member is cut off, not stopped"]
+
+
+def test_a_member_that_refuses_us_is_not_taken_for_dead(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def alive(*_: Any) -> Answers:
+        return Answers(unclear={stopped("c").wal.member_id: "tls: bad certificate"})  # type: ignore[union-attr]
+
+    monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
+    hosts.seen = {"a": serving("a"), "b": silent("b"), "c": unreachable("c")}
+    [reason] = checked(hosts, inputs(c=[1, 2]))
+    assert reason.startswith("c: its instance is not replaced, since member b does not answer")
+    hosts.seen = {"a": serving("a"), "b": serving("b"), "c": unreachable("c")}
+    [reason] = checked(hosts, inputs(b=[1, 2]))
+    assert reason.startswith("b: its instance is not replaced, since member c does not answer")
 
 
 BROKEN = [

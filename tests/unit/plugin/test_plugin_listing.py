@@ -10,6 +10,7 @@ from test_plugin_adoption import authority, certificate
 from test_plugin_resources import BARE, CONNECTION, ROLLOUT, Hosts, hosts, unreachable
 
 from etcd import pem, render
+from etcd.elsewhere import Answers
 from etcd.member import INPUT_KEYS
 from etcd.observation import HostFacts
 from plugin import foreseen
@@ -30,8 +31,8 @@ def leaf(issuer: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _nobody_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nobody(*_: Any) -> frozenset[str]:
-        return frozenset()
+    async def nobody(*_: Any) -> Answers:
+        return Answers()
 
     monkeypatch.setattr(foreseen, "alive_elsewhere", nobody)
 

@@ -22,6 +22,7 @@ from plugin_calls import Engine
 from etcd import agent, convergence, scripts
 from etcd.convergence import Outcome
 from etcd.dial import Way
+from etcd.elsewhere import Answers
 from etcd.errors import ClusterError, Problem, Unreachable, WrongHostKey
 from etcd.layout import Layout
 from etcd.member import Member
@@ -628,8 +629,8 @@ def three(hosts: Hosts, monkeypatch: pytest.MonkeyPatch, *looks: dict[str, HostF
         pauses.append(seconds)
         hosts.seen = told.pop(0)
 
-    async def nobody(*_: Any) -> frozenset[str]:
-        return frozenset()
+    async def nobody(*_: Any) -> Answers:
+        return Answers()
 
     monkeypatch.setattr(preflight_module.asyncio, "sleep", pause)
     monkeypatch.setattr(preflight_module, "alive_elsewhere", nobody)
