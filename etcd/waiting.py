@@ -1,7 +1,7 @@
 """A wait of more than a few seconds says what it waits for, and how long at most."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 _QUIET_SECONDS = 3.0
@@ -19,6 +19,11 @@ async def reported(work: Coroutine[Any, Any, T], say: Callable[[str], Awaitable[
         return await task
     finally:
         task.cancel()
+
+
+def awaiting(names: Iterable[str], what: str, seconds: int) -> str:
+    """Return what members are waited for, `seconds` at most."""
+    return f"Waiting for {', '.join(names)} {what} ({seconds} s at most)"
 
 
 def looking(node: str, seconds: int) -> str:

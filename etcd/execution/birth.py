@@ -16,6 +16,7 @@ from etcd.planning.bootstrap import has_other_data, is_member
 from etcd.reasons import Reason
 from etcd.render import bootstrap_environment
 from etcd.ssh import as_text
+from etcd.waiting import awaiting, reported
 
 # How long a member may take for an answer with new certificates; it reads them at each new connection.
 _ANSWER_SECONDS = 15
@@ -178,6 +179,11 @@ async def _put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterE
 
 async def await_serving(hands: Hands, step: AwaitServing) -> None:
     """Wait until members that are starting serve, or one of them has ended; raises when neither comes in time."""
+    message = awaiting(step.names, "to serve, nothing is touched meanwhile", hands.deadlines.bootstrap)
+    await reported(_all_serve(hands, step), hands.say, message)
+
+
+async def _all_serve(hands: Hands, step: AwaitServing) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + hands.deadlines.bootstrap
     while True:

@@ -21,6 +21,7 @@ from etcd.query import Query
 from etcd.reasons import Reason
 from etcd.ssh import Session
 from etcd.versions import Minor, minor
+from etcd.waiting import awaiting, reported
 
 # The guard in front of each script waits up to 120 s for another run's step to end.
 _GUARD_SECONDS = 130
@@ -296,6 +297,10 @@ class Hands:
 
         Raises `ClusterError` that names every one that ended in that moment, or that ran out of time with it.
         """
+        message = awaiting(before, "to be ready", seconds)
+        await reported(self._all_active(before, seconds), self.say, message)
+
+    async def _all_active(self, before: Mapping[str, str], seconds: int) -> None:
         waits = {asyncio.create_task(self.await_one(name, before[name], seconds)) for name in before}
         problems: list[Problem] = []
         try:
@@ -340,6 +345,10 @@ class Hands:
         other clients too, and is not waited for any longer.
         """
         limit = min(self.deadlines.member_start, seconds or self.deadlines.member_start)
+        message = awaiting([name], "to serve and to catch up", max(limit, 0))
+        await reported(self._serves(name, limit), self.say, message)
+
+    async def _serves(self, name: str, limit: int) -> None:
         goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
         loop = asyncio.get_running_loop()
         began, refused_from = loop.time(), 0.0

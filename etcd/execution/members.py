@@ -12,6 +12,7 @@ from etcd.observation import ListedMember
 from etcd.planning import AddLearner, Promote, RemoveMember, Retire, StartJoin, UpdatePeerUrl
 from etcd.reasons import Reason
 from etcd.render import bootstrap_environment
+from etcd.waiting import awaiting, reported
 
 _PROMOTE_PAUSE_SECONDS = 0.5
 
@@ -110,12 +111,17 @@ async def promote(hands: Hands, step: Promote) -> None:
 
     etcd refuses until the learner has applied 90 % of what the leader has, so it is asked again.
     """
+    message = awaiting([step.name], "to catch up", hands.deadlines.catch_up)
+    await reported(_promoted(hands, step), hands.say, message)
+    await hands.await_serving(step.name)
+
+
+async def _promoted(hands: Hands, step: Promote) -> None:
     deadline = asyncio.get_running_loop().time() + hands.deadlines.catch_up
     while True:
         result = await hands.leader(without=step.name).run("member", "promote", step.member_id, check=False)
         if result.status == 0:
             crash_point("promoted")
-            await hands.await_serving(step.name)
             return
         words = (result.stderr.strip() or result.stdout.strip()).splitlines()
         reason = words[-1] if words else "no reason given"

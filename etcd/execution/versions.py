@@ -10,6 +10,7 @@ from etcd.execution.hands import Hands, crash_point
 from etcd.planning import CancelDowngrade, CheckV2Store, EnableDowngrade, SaveSnapshot
 from etcd.reasons import Reason
 from etcd.versions import minor
+from etcd.waiting import awaiting, reported
 from etcd.wal import last_v2_entry
 
 _POLL_SECONDS = 0.5
@@ -99,6 +100,13 @@ async def enable_downgrade(hands: Hands, step: EnableDowngrade) -> None:
     await etcdctl.run("downgrade", "validate", step.minor)
     await etcdctl.run("downgrade", "enable", step.minor)
     crash_point("downgrade-enabled")
+    message = awaiting(
+        hands.serving, f"to bring the storage version down to {step.minor}", hands.deadlines.member_start
+    )
+    await reported(_storage_is_down(hands, step), hands.say, message)
+
+
+async def _storage_is_down(hands: Hands, step: EnableDowngrade) -> None:
     deadline = asyncio.get_running_loop().time() + hands.deadlines.member_start
     while True:
         statuses = await hands.on_each(hands.serving, lambda name: hands.etcdctl(name).status())

@@ -49,6 +49,7 @@ def _refuse_what_may_run(now: Situation) -> None:
         seen = now.facts.get(name)
         if entry.member_id in now.unclear and seen and not seen.is_running and replacement.has_own_data(seen, entry):
             raise refuse(
+                Reason.ADDRESS_OF_ANOTHER_HOST,
                 name,
                 f"it is stopped, but member {entry.member_id} {now.still(entry.member_id, entry.client_urls)}",
                 f"Find out what answers there: `nodes.{name}.address` and `nodes.{name}.ssh` have to lead to one host",

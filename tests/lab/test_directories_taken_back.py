@@ -12,7 +12,7 @@ from outside import Client, Writer
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 NEW = {"config_dir": "/srv/new/etc", "install_dir": "/srv/new/opt", "bin_dir": "/srv/new/bin"}
-_LEFT = "ls -d /srv/new 2>/dev/null; grep -h '^former ' /etc/etcd/made || :"
+_LEFT = "ls -d /srv/new 2>/dev/null || :; grep -h '^former ' /etc/etcd/made || :"
 
 
 def _is_as_before(stack: Stack, tools: Path) -> None:

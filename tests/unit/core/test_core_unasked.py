@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from core_samples import CLUSTER, down, serving, silent, stopped, target
 
+from etcd import waiting
 from etcd.errors import ClusterError
 from etcd.execution import Deadlines, Hands, birth
 from etcd.observation import HostFacts
@@ -113,12 +114,17 @@ class Looks:
         return self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
 
 
-def wait(monkeypatch: pytest.MonkeyPatch, bootstrap: int, *looks: HostFacts) -> int:
-    """Wait for a member, and return how many looks were left."""
+def wait(monkeypatch: pytest.MonkeyPatch, bootstrap: int, *looks: HostFacts, said: list[str] | None = None) -> int:
+    """Wait for a member, and return how many looks were left; `said` gets what the user is told."""
+
+    async def say(message: str) -> None:
+        if said is not None:
+            said.append(message)
+
     hosts = Looks(*looks)
     monkeypatch.setattr(Hands, "look", lambda _, name: hosts.look(name))
     monkeypatch.setattr(birth, "POLL_SECONDS", 0)
-    hands = Hands({}, target(), None, Deadlines(60, bootstrap, 120, 600, 90, 60), None, print, None)  # type: ignore[arg-type]
+    hands = Hands({}, target(), None, Deadlines(60, bootstrap, 120, 600, 90, 60), None, say, None)  # type: ignore[arg-type]
     step: Step = AwaitServing(("a",))
     assert isinstance(step, AwaitServing) and str(step) == "wait until a serves, starting already"
     asyncio.run(birth.await_serving(hands, step))
@@ -127,6 +133,15 @@ def wait(monkeypatch: pytest.MonkeyPatch, bootstrap: int, *looks: HostFacts) -> 
 
 def test_a_member_that_starts_is_waited_for_until_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wait(monkeypatch, 60, silent("a"), silent("a"), serving("a")) == 1
+
+
+def test_a_wait_says_for_whom_it_waits_and_how_long_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    wait(monkeypatch, 180, silent("a"), serving("a"), said=said)
+    assert said == []
+    monkeypatch.setattr(waiting, "_QUIET_SECONDS", 0)
+    wait(monkeypatch, 180, silent("a"), silent("a"), serving("a"), said=said)
+    assert said == ["Waiting for a to serve, nothing is touched meanwhile (180 s at most)"]
 
 
 def test_a_member_that_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
