@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -246,7 +247,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         query=asked,
         query_words=asked_words,
         place=_place(one),
-        alarms=parse_alarms(_json(one("alarms"))),
+        alarms=_all_alarms(parse_alarms(_json(one("alarms"))), status),
         uninstalled=tuple(values.get("uninstalled", [])),
         active_data=one("active_data"),
         active_wal=one("active_wal"),
@@ -374,6 +375,20 @@ def parse_alarms(answer: Any) -> tuple[tuple[str, str], ...]:
         (hexadecimal(alarm.get("memberID", 0)), _ALARMS.get(alarm.get("alarm"), "UNKNOWN"))
         for alarm in answer.get("alarms") or ()
     )
+
+
+_STATUS_ALARM = re.compile(r"memberID:(\d+)\s+alarm:(\w+)")
+
+
+def _all_alarms(listed: tuple[tuple[str, str], ...], status: MemberStatus | None) -> tuple[tuple[str, str], ...]:
+    """Return the alarms of the list and those of a status: the list may have come to nothing, which is no answer.
+
+    A status has each alarm as protobuf writes it, `memberID:10276657743932975437 alarm:NOSPACE` (etcdserver/api/v3rpc/
+    maintenance.go, Status).
+    """
+    found = (_STATUS_ALARM.search(error) for error in (status.errors if status else ()))
+    told = ((hexadecimal(int(match[1])), match[2]) for match in found if match)
+    return tuple(dict.fromkeys((*listed, *told)))
 
 
 def _said(answer: Any) -> str:

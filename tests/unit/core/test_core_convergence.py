@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, stopped, target
+from core_samples import CLUSTER, down, empty, listed, member, member_id, serving, silent, status, stopped, target
 
 from etcd import convergence, execution, lease, render
 from etcd.convergence import Outcome, Run, converge
@@ -19,7 +19,19 @@ from etcd.execution import Deadlines, Hands, execute
 from etcd.lease import Lease
 from etcd.member import Member
 from etcd.observation import HostFacts
-from etcd.planning import RecordBirth, Refusal, Reinstall, Restart, StartExisting, StartNew, Step, Target
+from etcd.planning import (
+    AddLearner,
+    RecordBirth,
+    Refusal,
+    Reinstall,
+    Restart,
+    SaveSnapshot,
+    StartExisting,
+    StartJoin,
+    StartNew,
+    Step,
+    Target,
+)
 from etcd.reasons import Reason
 from etcd.ssh import Address
 
@@ -447,3 +459,45 @@ def test_a_refusal_that_nobody_can_wait_out_is_told_at_once(monkeypatch: pytest.
     with pytest.raises(Refusal, match="its disk has no data"):
         run(cluster, target(), monkeypatch)
     assert cluster.pauses == []
+
+
+# an alarm that is raised in between
+
+_ALARM = ((member_id("a"), "NOSPACE"),)
+
+
+def alarmed(looks: Mapping[str, HostFacts]) -> dict[str, HostFacts]:
+    return {name: replace(seen, alarms=_ALARM) if seen.serves else seen for name, seen in looks.items()}
+
+
+def test_an_alarm_that_is_raised_after_the_plan_stops_the_next_member_from_being_added(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    three: dict[str, HostFacts] = {name: serving(name) for name in "abc"}
+    four = {name: serving(name, names="abcd") for name in "abcd"}
+    cluster = Cluster({**three, "d": empty(), "e": empty()}, {**alarmed(four), "e": empty()})
+    with pytest.raises(Refusal, match="the alarm NOSPACE is raised, so no member can be added"):
+        run(cluster, target("abcde", known=frozenset("abc")), monkeypatch)
+    assert cluster.steps == [AddLearner("d")]
+
+
+def test_a_join_that_was_begun_comes_to_its_end_under_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learner that waits would keep a larger quota from being rolled out, which may be the only cure."""
+    entries = (*(listed(each) for each in "abc"), replace(listed("d"), name="", is_learner=True))
+    three = {name: serving(name, members=entries, alarms=_ALARM) for name in "abc"}
+    cluster = Cluster({**three, "d": empty()}, alarmed({name: serving(name, names="abcd") for name in "abcd"}))
+    run(cluster, target("abcd"), monkeypatch)
+    assert cluster.steps == [StartJoin("d")]
+
+
+@pytest.mark.parametrize("rolled", ["", "b"])
+def test_an_alarm_that_is_raised_after_the_plan_stops_an_upgrade(rolled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_by(version: str, name: str) -> HostFacts:
+        return serving(name, running_revision="r0", status=replace(status(name), version=version))
+
+    old = {name: run_by("3.6.14", name) for name in "abc"}
+    between = {**old, **({rolled: serving(rolled)} if rolled else {})}
+    cluster = Cluster(*([old] * (2 if rolled else 1)), alarmed(between))
+    with pytest.raises(Refusal, match="the alarm NOSPACE is raised, so the version stays"):
+        run(cluster, target(), monkeypatch)
+    assert cluster.steps == [SaveSnapshot("a"), *([Restart("b", False)] if rolled else [])]

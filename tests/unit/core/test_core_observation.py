@@ -123,6 +123,17 @@ def test_a_member_without_a_leader_names_none() -> None:
     assert answer is not None and answer.leader_id == "0" and answer.errors == ("etcdserver: no leader",)
 
 
+def test_an_alarm_is_known_where_the_list_of_alarms_came_to_nothing() -> None:
+    errors = ["etcdserver: no leader", "memberID:7383792418829112008 alarm:NOSPACE ", "memberID:16  alarm:CORRUPT"]
+    status = [{**STATUS[0], "Status": {**STATUS[0]["Status"], "errors": errors}}]
+    health = [{"endpoint": "https://127.0.0.1:2379", "health": False, "error": "Active Alarm(s): NOSPACE CORRUPT "}]
+    told = (("667880157b8812c8", "NOSPACE"), ("10", "CORRUPT"))
+    facts = seen(**{**RUNNING, "status": status, "health": health})
+    assert facts.serves and facts.alarms == told
+    listed = {"alarms": [{"memberID": 0x667880157B8812C8, "alarm": 1}]}
+    assert seen(**{**RUNNING, "status": status, "health": health, "alarms": listed}).alarms == told
+
+
 @pytest.mark.parametrize("answer", [None, [], "null", {}, 7])
 def test_no_answer_is_no_status(answer: Any) -> None:
     assert observation.parse_status(answer) is None
