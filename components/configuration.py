@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from etcd.settings import KEYS, Problem, Settings, SettingsError, load
+from etcd.settings import KEYS, SettingProblem, Settings, SettingsError, load
 from etcd.settings.namespaces import misplaced
 
 
@@ -30,7 +30,7 @@ def read_settings() -> Settings:
     return settings
 
 
-def _refusal(problems: list[Problem]) -> pulumi.RunError:
+def _refusal(problems: list[SettingProblem]) -> pulumi.RunError:
     return pulumi.RunError(str(SettingsError(problems)))
 
 

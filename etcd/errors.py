@@ -12,7 +12,7 @@ class Problem:
     """One thing that is wrong.
 
     `reason` is what code goes by. `where` names the node or setting, `what` says what was found and why it matters,
-    `action` what to do. A `what` that quotes lines of a log ends in a newline.
+    `action` what to do, empty where that is clear. A `what` that quotes lines of a log ends in a newline.
     """
 
     reason: Reason
@@ -26,8 +26,12 @@ class Problem:
         return self.reason, self.where
 
     def __str__(self) -> str:
-        pause = "" if self.what.endswith("\n") else ". "
-        return f"{self.where}: {self.what}{pause}{self.action}."
+        parts = [_sentence(part) for part in (self.what, self.action) if part]
+        return f"{self.where}: " + "".join(part if part.endswith("\n") else f"{part} " for part in parts).rstrip()
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "…", "\n")) else f"{text}."
 
 
 class ClusterError(Exception):

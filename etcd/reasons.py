@@ -7,6 +7,11 @@ from enum import Enum, unique
 class Reason(Enum):
     """The identity of a problem; each value says what the reason means."""
 
+    # The settings
+    SETTING_UNKNOWN = "there is no setting, option or namespace of this name"
+    SETTING_MISSING = "a setting has to be set, and is not or has no value"
+    SETTING_INVALID = "a setting cannot have this value, or not with the other settings"
+
     # The way to a host
     HOST_UNREACHABLE = "no connection to the host could be made, or it broke"
     HOST_KEY_MISMATCH = "the host shows another key than the one that is pinned"

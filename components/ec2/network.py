@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.ec2.cloud import Cloud
+from etcd.settings.problems import problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,16 +32,18 @@ def existing_network(cloud: Cloud) -> Network:
     found = {subnet: _subnet(subnet, options) for subnet in cloud.ec2.subnet_ids}
     for subnet, each in found.items():
         if each.ipv6_native:
-            raise pulumi.RunError(
-                f'ec2.subnet_ids: got "{subnet}", a subnet for IPv6 only; allowed: subnets with IPv4 addresses, since'
-                " members reach each other by those. Name another subnet."
+            raise _refusal(
+                f'"{subnet}" is for IPv6 only; expected subnets with IPv4 addresses',
+                "Members reach each other by those.",
+                "Name another subnet.",
             )
     vpcs = {subnet: each.vpc_id for subnet, each in found.items()}
     if len(set(vpcs.values())) > 1:
         lines = ", ".join(f"{subnet} in {vpc}" for subnet, vpc in vpcs.items())
-        raise pulumi.RunError(
-            f"ec2.subnet_ids: got subnets of different VPCs: {lines}; allowed: subnets of one VPC."
-            " Members reach each other by their private addresses. Leave only the subnets of one VPC."
+        raise _refusal(
+            f"expected subnets of one VPC, got {lines}",
+            "Members reach each other by their private addresses.",
+            "Leave only the subnets of one VPC.",
         )
     return Network(
         vpc_id=next(iter(vpcs.values())),
@@ -54,7 +57,12 @@ def _subnet(subnet: str, options: pulumi.InvokeOptions) -> aws.ec2.GetSubnetResu
         return aws.ec2.get_subnet(id=subnet, opts=options)
     except Exception as error:
         # The SDK raises nothing more specific.
-        raise pulumi.RunError(
-            f'ec2.subnet_ids: got "{subnet}"; allowed: ids of subnets in the region. EC2 was asked for it: {error}'
-            " Correct the id or ec2.region, and see that the credentials of AWS allow ec2:DescribeSubnets."
+        raise _refusal(
+            f'"{subnet}" cannot be looked up in the region',
+            f"EC2 answered: {error}",
+            "Correct the id or ec2.region, and check that the credentials of AWS allow ec2:DescribeSubnets.",
         ) from error
+
+
+def _refusal(what: str, why: str, action: str) -> pulumi.RunError:
+    return pulumi.RunError(str(problem(("ec2", "subnet_ids"), what, why, action)))

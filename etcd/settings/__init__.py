@@ -20,7 +20,7 @@ from etcd.settings.model import (
     Ssh,
     Subject,
 )
-from etcd.settings.problems import Problem, SettingsError
+from etcd.settings.problems import SettingProblem, SettingsError
 
 __all__ = [
     "KEYS",
@@ -39,7 +39,7 @@ __all__ = [
     "NodeEc2",
     "NodeSsh",
     "Paths",
-    "Problem",
+    "SettingProblem",
     "Settings",
     "SettingsError",
     "Ssh",

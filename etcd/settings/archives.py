@@ -2,7 +2,7 @@
 
 from etcd.settings import checksums
 from etcd.settings.model import Binaries, Settings
-from etcd.settings.problems import shown
+from etcd.settings.problems import display_value, invalid
 from etcd.settings.reading import Reader
 
 
@@ -31,11 +31,13 @@ def _from_file(binaries: Binaries, reader: Reader) -> dict[str, dict[str, str]]:
     try:
         return checksums.parsed(text)
     except ValueError as error:
-        reader.refuse(
-            key,
-            shown(key, str(binaries.checksums_file)),
-            "YAML of architectures (amd64, arm64), each with versions, each with a sum of 64 hexadecimal digits",
-            f"Its content is {error}.",
-            "Lay it out as etcd/checksums.yaml is.",
+        reader.report(
+            invalid(
+                key,
+                display_value(key, str(binaries.checksums_file)),
+                "YAML of architectures (amd64, arm64), each with versions, each with a sum of 64 hexadecimal digits",
+                f"Its content is {error}.",
+                "Lay it out as etcd/checksums.yaml is.",
+            )
         )
         return {}

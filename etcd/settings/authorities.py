@@ -1,4 +1,4 @@
-"""Certificate authorities that the user brings."""
+"""Certificate authorities that the user provides."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,33 +9,38 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from etcd import pem
 from etcd.settings.model import Authority, Settings
-from etcd.settings.problems import SECRET, Path, shown
+from etcd.settings.problems import SECRET, Path, display_value, invalid, missing, problem
 from etcd.settings.reading import Reader
 
 
 def complete(settings: Settings, reader: Reader) -> Settings:
-    """Return the settings with the texts of brought CAs filled in and checked."""
+    """Return the settings with the texts of provided CAs filled in and checked."""
     ca = settings.ca
     if ca.shared and ca.peer is not None:
-        reader.refuse(
-            ("ca", "peer"), "a CA", "nothing while ca.shared is true", "One CA, ca.client, then signs for all.",
-            "Remove ca.peer, or set ca.shared to false.",
-        )  # fmt: skip
+        reader.report(
+            problem(
+                ("ca", "peer"),
+                "must not be set while ca.shared is true",
+                "One CA, ca.client, then signs for all.",
+                "Remove ca.peer, or set ca.shared to false.",
+            )
+        )
     client = _complete(ca.client, ("ca", "client"), reader)
     peer = _complete(ca.peer, ("ca", "peer"), reader)
     if not ca.shared and _same(client, peer):
-        reader.refuse(
-            ("ca", "peer"),
-            "the certificate of ca.client",
-            "a CA of its own",
-            "With one CA for both, a client's certificate would also open the peers' port unless names are checked.",
-            "Remove ca.peer and set ca.shared to true, which checks them.",
+        reader.report(
+            problem(
+                ("ca", "peer"),
+                "has the certificate of ca.client; expected a CA of its own",
+                "With one CA for both, a client's certificate would pass as a peer's unless names are checked.",
+                "Remove ca.peer and set ca.shared to true, which checks them.",
+            )
         )
     return settings.model_copy(update={"ca": ca.model_copy(update={"client": client, "peer": peer})})
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Return what to say about brought CAs that end soon."""
+    """Return what to say about provided CAs that end soon."""
     result = []
     longest = max(
         [
@@ -80,10 +85,15 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
     if len(reader.problems) == noted:
         if (certificate is None) != (private_key is None):
             lacking = "certificate" if certificate is None else "private_key"
-            reader.refuse(
-                (*key, lacking), "nothing", f"{lacking} or {lacking}_file", "A CA signs with both, and one is given.",
-                "Set it, or remove the other one to get a generated CA.", involves=(key,),
-            )  # fmt: skip
+            reader.report(
+                missing(
+                    (*key, lacking),
+                    f"{lacking} or {lacking}_file",
+                    "A CA signs with its certificate and its key.",
+                    "Set it, or remove the other one to get a generated CA.",
+                    involves=(key,),
+                )
+            )
         elif certificate is not None and private_key is not None:
             _check(authority, key, certificate, private_key, reader)
     trusted = reader.one_of(
@@ -104,13 +114,15 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
 def _check_trusted(authority: Authority, key: Path, trusted: str, reader: Reader) -> None:
     from_file = authority.trust_certificates_file
     named = (*key, "trust_certificates" if from_file is None else "trust_certificates_file")
-    got = "text" if from_file is None else shown(named, str(from_file))
+    got = "text" if from_file is None else display_value(named, str(from_file))
     try:
         parsed = x509.load_pem_x509_certificates(trusted.encode())
         extensions = [certificate.extensions for certificate in parsed]
     except (ValueError, UnsupportedAlgorithm):
-        reader.refuse(
-            named, got, "PEM certificates of CAs", "They cannot be read as certificates.", "Give the PEM texts."
+        reader.report(
+            invalid(
+                named, got, "PEM certificates of CAs", "They cannot be read as certificates.", "Give the PEM texts."
+            )
         )
         return
     for certificate, extension in zip(parsed, extensions, strict=True):
@@ -119,38 +131,48 @@ def _check_trusted(authority: Authority, key: Path, trusted: str, reader: Reader
 
 def _check(authority: Authority, key: Path, certificate: str, private_key: str, reader: Reader) -> None:
     named = (*key, "certificate" if authority.certificate_file is None else "certificate_file")
-    got = "text" if authority.certificate_file is None else shown(named, str(authority.certificate_file))
+    got = "text" if authority.certificate_file is None else display_value(named, str(authority.certificate_file))
     allowed = "one PEM certificate of a CA"
     try:
         parsed = x509.load_pem_x509_certificates(certificate.encode())
         public = parsed[0].public_key()
         extensions = parsed[0].extensions
     except (ValueError, UnsupportedAlgorithm):
-        reader.refuse(named, got, allowed, "It cannot be read as a certificate.", "Give the PEM text of the CA.")
+        reader.report(
+            invalid(named, got, allowed, "It cannot be read as a certificate.", "Give the PEM text of the CA.")
+        )
         return
     if len(parsed) > 1:
-        reader.refuse(
-            named,
-            f"{len(parsed)} certificates",
-            allowed,
-            "Which of them signs would be a guess.",
-            "Leave only the CA.",
+        reader.report(
+            problem(
+                named,
+                f"{len(parsed)} certificates; expected {allowed}",
+                "It is not clear which of them signs.",
+                "Leave only the CA.",
+            )
         )
         return
     _check_certificate(parsed[0], extensions, named, got, reader)
     key_named = (*key, "private_key" if authority.private_key_file is None else "private_key_file")
-    key_got = SECRET if authority.private_key_file is None else shown(key_named, str(authority.private_key_file))
+    key_got = (
+        SECRET if authority.private_key_file is None else display_value(key_named, str(authority.private_key_file))
+    )
     key_allowed = "the unencrypted PEM private key of the CA"
     try:
         loaded = load_pem_private_key(private_key.encode(), None)
     except TypeError:
-        reader.refuse(
-            key_named, key_got, key_allowed, "The key is encrypted.",
-            "Decrypt it with openssl pkey, and store it with pulumi config set --secret.",
-        )  # fmt: skip
+        reader.report(
+            invalid(
+                key_named,
+                key_got,
+                key_allowed,
+                "The key is encrypted.",
+                "Decrypt it with openssl pkey, and store it with pulumi config set --secret.",
+            )
+        )
         return
     except (ValueError, UnsupportedAlgorithm):
-        reader.refuse(key_named, key_got, key_allowed, "It cannot be read as a private key.")
+        reader.report(invalid(key_named, key_got, key_allowed, "It cannot be read as a private key."))
         return
     usable = (
         (isinstance(loaded, rsa.RSAPrivateKey) and loaded.key_size >= 2048)
@@ -161,16 +183,25 @@ def _check(authority: Authority, key: Path, certificate: str, private_key: str, 
         or isinstance(loaded, ed25519.Ed25519PrivateKey)
     )
     if not usable:
-        reader.refuse(
-            key_named, key_got, "a key that is RSA of 2048 bits or more, ECDSA on P256, P384 or P521, or Ed25519",
-            "etcd's TLS accepts no other.",
-        )  # fmt: skip
+        reader.report(
+            invalid(
+                key_named,
+                key_got,
+                "a key that is RSA of 2048 bits or more, ECDSA on P256, P384 or P521, or Ed25519",
+                "etcd's TLS accepts no other.",
+            )
+        )
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if loaded.public_key().public_bytes(*form) != public.public_bytes(*form):
-        reader.refuse(
-            key_named, key_got, key_allowed, "It belongs to another certificate: the public keys differ.",
-            "Give the certificate and the key of one CA.",
-        )  # fmt: skip
+        reader.report(
+            invalid(
+                key_named,
+                key_got,
+                key_allowed,
+                "It belongs to another certificate: the public keys differ.",
+                "Give the certificate and the key of one CA.",
+            )
+        )
 
 
 def _check_certificate(
@@ -187,16 +218,25 @@ def _check_certificate(
         signs = True  # without the extension, every use is allowed: RFC 5280, 4.2.1.3
     if not is_ca or not signs:
         why = "Its key usage does not allow signing certificates." if is_ca else "Its basic constraints do not say CA."
-        reader.refuse(named, got, allowed, why, "Give the CA itself, not a certificate that it signed.")
+        reader.report(invalid(named, got, allowed, why, "Give the CA itself, not a certificate that it signed."))
     now = datetime.now(UTC)
     if certificate.not_valid_after_utc <= now:
-        reader.refuse(
-            named, got, f"{allowed} that is valid now", f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
-            "Give its successor.",
-        )  # fmt: skip
+        reader.report(
+            invalid(
+                named,
+                got,
+                f"{allowed} that is valid now",
+                f"It expired on {certificate.not_valid_after_utc:%Y-%m-%d}.",
+                "Give its successor.",
+            )
+        )
     elif certificate.not_valid_before_utc > now:
-        reader.refuse(
-            named, got, f"{allowed} that is valid now",
-            f"It is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on.",
-            "Wait until then, or compare this machine's clock.",
-        )  # fmt: skip
+        reader.report(
+            invalid(
+                named,
+                got,
+                f"{allowed} that is valid now",
+                f"It is valid only from {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on.",
+                "Wait until then, or compare this machine's clock.",
+            )
+        )

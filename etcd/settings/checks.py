@@ -9,10 +9,10 @@ from etcd.settings.checks_hosts import of_nodes, of_paths
 from etcd.settings.checks_options import of_options
 from etcd.settings.model import Settings
 from etcd.settings.names import NAME, NAME_ALLOWED
-from etcd.settings.problems import Path, Problem, shown
+from etcd.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 
-def run(settings: Settings) -> list[Problem]:
+def run(settings: Settings) -> list[SettingProblem]:
     """Return what is wrong with the settings together."""
     return [
         *of_nodes(settings),
@@ -32,18 +32,16 @@ def warnings(settings: Settings) -> list[str]:
     result = versions.warnings(settings.version)
     count = len(settings.nodes)
     if count and count % 2 == 0:
-        survivors = "no member" if count == 2 else f"{count // 2 - 1} of them"
-        result.append(
-            f"nodes: {count} members can lose {survivors} and keep working, as {count - 1} can: with an even number,"
-            f" one more member has to agree to each write for nothing gained. Use {count - 1} or {count + 1}."
-        )
+        failures = "no failure" if count == 2 else "1 failure" if count == 4 else f"{count // 2 - 1} failures"
+        use = "3" if count == 2 else f"{count - 1} or {count + 1}"
+        result.append(f"nodes: {count} members tolerate {failures}, the same as {count - 1}. Use {use}.")
     result += checks_options.warnings(settings)
     return result + authorities.warnings(settings)
 
 
-def _of_ports(settings: Settings) -> Iterator[Problem]:
+def _of_ports(settings: Settings) -> Iterator[SettingProblem]:
     if settings.client_port == settings.peer_port:
-        yield Problem(
+        yield invalid(
             ("peer_port",),
             str(settings.peer_port),
             "a port other than client_port",
@@ -54,7 +52,7 @@ def _of_ports(settings: Settings) -> Iterator[Problem]:
     for key, port in (("client_port", settings.client_port), ("peer_port", settings.peer_port)):
         for name, node in settings.nodes.items():
             if port == (node.ssh.port or settings.ssh.port):
-                yield Problem(
+                yield invalid(
                     (key,),
                     str(port),
                     "a port that is not used for SSH",
@@ -65,7 +63,7 @@ def _of_ports(settings: Settings) -> Iterator[Problem]:
                 break
 
 
-def _of_certificates(settings: Settings) -> Iterator[Problem]:
+def _of_certificates(settings: Settings) -> Iterator[SettingProblem]:
     certificates = settings.certificates
     key = ("certificates", "renew_before_days")
     periods: dict[str, tuple[Path, int]] = {
@@ -77,7 +75,7 @@ def _of_certificates(settings: Settings) -> Iterator[Problem]:
             periods[f"clients.{name}.validity_days"] = (("clients", name, "validity_days"), days)
     for name, (path, days) in periods.items():
         if certificates.renew_before_days >= days:
-            yield Problem(
+            yield invalid(
                 key,
                 str(certificates.renew_before_days),
                 f"fewer days than {name}, which is {days}",
@@ -88,7 +86,7 @@ def _of_certificates(settings: Settings) -> Iterator[Problem]:
         for which, authority in (("client", settings.ca.client), ("peer", settings.ca.peer)):
             generated = authority is None or authority.certificate is None
             if generated and certificates.ca_validity_days <= days and not (which == "peer" and "clients." in name):
-                yield Problem(
+                yield invalid(
                     ("certificates", "ca_validity_days"),
                     str(certificates.ca_validity_days),
                     f"more days than {name}, which is {days}",
@@ -99,16 +97,18 @@ def _of_certificates(settings: Settings) -> Iterator[Problem]:
                 break
 
 
-def _of_clients(settings: Settings) -> Iterator[Problem]:
+def _of_clients(settings: Settings) -> Iterator[SettingProblem]:
     taken = settings.certificates.subject.common_name
     for name, client in settings.clients.items():
         if not NAME.fullmatch(name):
-            yield Problem(("clients", name), "this name", NAME_ALLOWED, "It becomes part of resource names.")
+            yield problem(
+                ("clients", name), f"invalid name; expected {NAME_ALLOWED}", "It becomes part of resource names."
+            )
         if settings.ca.shared and (client.common_name or name) == taken:
             key = ("clients", name, "common_name")
-            yield Problem(
+            yield invalid(
                 key,
-                shown(key, client.common_name or name),
+                display_value(key, client.common_name or name),
                 "a name other than certificates.subject.common_name",
                 "Under a shared CA, peers are told from clients by this name: the certificate would pass as a peer's.",
                 "Give the client another common_name.",

@@ -6,7 +6,7 @@ from cryptography import x509
 
 from etcd.settings.checksums import ARCHITECTURES
 from etcd.settings.model import Settings
-from etcd.settings.problems import Problem, shown
+from etcd.settings.problems import SettingProblem, display_value, invalid, missing
 
 
 def archive(version: str, architecture: str) -> str:
@@ -14,7 +14,7 @@ def archive(version: str, architecture: str) -> str:
     return f"etcd-v{version}-linux-{architecture}.tar.gz"
 
 
-def of_sums(settings: Settings) -> Iterator[Problem]:
+def of_sums(settings: Settings) -> Iterator[SettingProblem]:
     """Yield which archive has no sum. Of a node that does not name its architecture, one sum has to do here."""
     named = {node.architecture for node in settings.nodes.values() if node.architecture}
     version = settings.version
@@ -23,9 +23,8 @@ def of_sums(settings: Settings) -> Iterator[Problem]:
         return
     wanted = lacking or ["amd64"]
     for arch in wanted:
-        yield Problem(
+        yield missing(
             ("binaries", "checksums", version, arch),
-            "nothing",
             f"the SHA-256 sum of {archive(version, arch)}",
             f"None is pinned for {version}, and an archive is only installed when its sum is known beforehand.",
             "Take it from the SHA256SUMS of the release, not from the mirror that serves the archive.",
@@ -33,7 +32,7 @@ def of_sums(settings: Settings) -> Iterator[Problem]:
         )
 
 
-def of_archives(settings: Settings) -> Iterator[Problem]:
+def of_archives(settings: Settings) -> Iterator[SettingProblem]:
     """Yield what is missing for pushed archives, or wrong with a mirror's CA."""
     binaries = settings.binaries
     if binaries.ca_certificate is not None:
@@ -41,30 +40,29 @@ def of_archives(settings: Settings) -> Iterator[Problem]:
             x509.load_pem_x509_certificates(binaries.ca_certificate.encode())
         except ValueError:
             key = ("binaries", "ca_file" if binaries.ca_file else "ca_certificate")
-            got = shown(key, str(binaries.ca_file)) if binaries.ca_file else "text"
-            yield Problem(key, got, "PEM certificates", "It cannot be read as certificates.")
+            got = display_value(key, str(binaries.ca_file)) if binaries.ca_file else "text"
+            yield invalid(key, got, "PEM certificates", "It cannot be read as certificates.")
     if binaries.source != "push":
         return
     key = ("binaries", "archive_dir")
     if binaries.archive_dir is None:
-        yield Problem(
+        yield missing(
             key,
-            "nothing",
             "the folder with the archives, as binaries.source is push",
-            "What is pushed is read from there.",
+            "",
             f"Set it to the folder that holds {archive(settings.version, 'amd64')}.",
             involves=(("binaries", "source"),),
         )
         return
-    got = shown(key, str(binaries.archive_dir))
+    got = display_value(key, str(binaries.archive_dir))
     if not binaries.archive_dir.is_dir():
-        yield Problem(key, got, "a folder on this machine", "There is no such folder.", "Correct the path.")
+        yield invalid(key, got, "a folder on this machine", "There is no such folder.", "Correct the path.")
         return
     named = {node.architecture for node in settings.nodes.values() if node.architecture}
     there = {arch for arch in ARCHITECTURES if (binaries.archive_dir / archive(settings.version, arch)).is_file()}
     lacking = sorted(named - there) or ([] if there else ["amd64"])
     for arch in lacking:
         name = archive(settings.version, arch)
-        yield Problem(
+        yield invalid(
             key, got, f"a folder with {name}", "The file is missing.", "Put it there.", involves=(("version",),)
         )

@@ -6,22 +6,21 @@ from itertools import combinations
 from etcd.settings import addresses, directories
 from etcd.settings.model import Paths, Settings
 from etcd.settings.names import NAME, NAME_ALLOWED
-from etcd.settings.problems import Path, Problem, shown
+from etcd.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 # The distribution's packages own these.
 PACKAGED = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/lib", "/usr/lib")
 
 
-def of_nodes(settings: Settings) -> Iterator[Problem]:
+def of_nodes(settings: Settings) -> Iterator[SettingProblem]:
     """Yield bad names and addresses that two nodes share."""
     by_address: dict[str, str] = {}
     by_ssh: dict[tuple[str, int], str] = {}
     for name, node in settings.nodes.items():
         if not NAME.fullmatch(name):
-            yield Problem(
+            yield problem(
                 ("nodes", name),
-                "this name",
-                NAME_ALLOWED,
+                f"invalid name; expected {NAME_ALLOWED}",
                 "It is the member's name, and a part of the names of resources and of its certificates.",
                 "Rename the node.",
             )
@@ -39,10 +38,10 @@ def of_nodes(settings: Settings) -> Iterator[Problem]:
             yield _shared(key, f"{addresses.bracketed(host)}:{port}", other, "SSH address", "a host")
 
 
-def _shared(key: Path, value: str, other: str, what: str, one: str) -> Problem:
-    return Problem(
+def _shared(key: Path, value: str, other: str, what: str, one: str) -> SettingProblem:
+    return invalid(
         key,
-        shown(key, value),
+        display_value(key, value),
         f"an {what} of its own",
         f"It is also the {what} of {other}, and each node is {one} by itself.",
         f"Correct it here or at {other}.",
@@ -50,7 +49,7 @@ def _shared(key: Path, value: str, other: str, what: str, one: str) -> Problem:
     )
 
 
-def of_paths(paths: Paths) -> Iterator[Problem]:
+def of_paths(paths: Paths) -> Iterator[SettingProblem]:
     """Yield directories that contain each other or cannot serve their purpose."""
     named = {
         "bin_dir": paths.bin_dir,
@@ -76,9 +75,9 @@ def of_paths(paths: Paths) -> Iterator[Problem]:
                 why = "The WAL lies in the directory wal below paths.wal_dir, which is to hold nothing else."
                 do = f"Set paths.wal_dir to a directory beside the data, such as {value}-wal."
         relation = "the same as" if value == outer else "inside"
-        yield Problem(
+        yield invalid(
             ("paths", key),
-            shown(("paths", key), value),
+            display_value(("paths", key), value),
             f"a directory outside paths.{other}",
             f"It is {relation} paths.{other}, {outer}. {why}",
             do,
@@ -94,4 +93,4 @@ def of_paths(paths: Paths) -> Iterator[Problem]:
         else:
             continue
         key_path = ("paths", name)
-        yield Problem(key_path, shown(key_path, path), "a directory that is etcd's alone", why, do)
+        yield invalid(key_path, display_value(key_path, path), "a directory that is etcd's alone", why, do)

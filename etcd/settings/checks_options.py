@@ -8,9 +8,9 @@ from etcd.settings.model import Settings
 from etcd.settings.options_known import OPTIONS, newest
 from etcd.settings.options_owned import UNIFORM
 from etcd.settings.options_values import OUTPUTS, URL_LISTENERS, Url, urls
-from etcd.settings.problems import Path, Problem, shown, spelled
+from etcd.settings.problems import Path, SettingProblem, display_value, format_key, invalid
 
-Found = Iterator[Problem]
+Found = Iterator[SettingProblem]
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Place:
     all: Mapping[str, str]
     node: str | None
 
-    def problem(self, name: str, allowed: str, why: str, do: str, involves: tuple[Path, ...] = ()) -> Problem:
+    def problem(self, name: str, allowed: str, why: str, do: str, involves: tuple[Path, ...] = ()) -> SettingProblem:
         """Return a problem with one of the options given here."""
         key = (*self.key, name)
-        return Problem(key, shown(key, self.given[name]), allowed, why, do, involves)
+        return invalid(key, display_value(key, self.given[name]), allowed, why, do, involves)
 
 
 def _places(settings: Settings) -> Iterator[Place]:
@@ -58,16 +58,16 @@ def warnings(settings: Settings) -> Iterator[str]:
     """Yield what to say about options that work."""
     for place in _places(settings):
         yield from options.warnings(place.given, place.key, settings.version)
-        where = spelled((*place.key, "cipher-suites"))
+        where = format_key((*place.key, "cipher-suites"))
         if "cipher-suites" in place.given:
             for warning in options_tls.warnings(place.all, settings.certificates.algorithm):
                 yield f"{where}: {warning}"
         for name, risk in options_risks.unsafe(place.given, newest).items():
-            yield f"{spelled((*place.key, name))}: UNSAFE, and allowed by {options_risks.ALLOW}: {risk.why}"
+            yield f"{format_key((*place.key, name))}: UNSAFE, and allowed by {options_risks.ALLOW}: {risk.why}"
         files = [each for each in place.given.get("log-outputs", "stderr").split(",") if each not in OUTPUTS]
         if files == place.given.get("log-outputs", "stderr").split(","):
             yield (
-                f"{spelled((*place.key, 'log-outputs'))}: nothing goes to the journal, so no message of this program"
+                f"{format_key((*place.key, 'log-outputs'))}: nothing goes to the journal, so no message of this program"
                 " can say why etcd does not start. Add stderr."
             )
 
@@ -77,15 +77,15 @@ def _allowance(settings: Settings) -> Found:
     for index, name in enumerate(settings.allow_unsafe_etcd_options):
         if newest(name) not in known:
             key = (options_risks.ALLOW, f"[{index}]")
-            why = "Only these have values that need leave."
-            yield Problem(key, shown(key, name), ", ".join(known), why, "Correct the name, or remove it.")
+            why = "Only these have unsafe values."
+            yield invalid(key, display_value(key, name), ", ".join(known), why, "Correct the name, or remove it.")
 
 
 def _unsafe(place: Place) -> Found:
     allowed = {newest(name) for name in place.settings.allow_unsafe_etcd_options}
     for name, risk in options_risks.unsafe(place.given, newest).items():
         if newest(name) not in allowed:
-            do = f"If it is to be so all the same, name {name} in {options_risks.ALLOW}."
+            do = f"To use it nevertheless, name {name} in {options_risks.ALLOW}."
             yield place.problem(name, risk.allowed, risk.why, do, ((options_risks.ALLOW,),))
 
 
@@ -103,11 +103,11 @@ def _listeners(place: Place) -> Found:
         for each in urls(place.all[option]):
             if option in place.given and each.port in taken:
                 what, key = taken[each.port]
-                why = f"{each.port} is {what}, and only one can listen there."
+                why = f"Only one can listen on {each.port}, which is {what}."
                 yield place.problem(option, "a port of its own", why, "Choose another port.", (key,))
                 break
             if option in place.given and others.setdefault(each.port, option) != option:
-                why = f"{each.port} is a port of {others[each.port]} too, and only one can listen there."
+                why = f"Only one can listen on {each.port}, which is a port of {others[each.port]} too."
                 yield place.problem(option, "a port of its own", why, "Choose another port.")
                 break
             others.setdefault(each.port, option)

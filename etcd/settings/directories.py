@@ -3,6 +3,8 @@
 import re
 from pathlib import PurePosixPath
 
+from etcd.settings.problems import InvalidValue
+
 ALLOWED = "an absolute path of letters, digits and the characters . _ - + @, not a directory of the system itself"
 
 # Shared by everything on the host: a removal or a change of owner there would not be ours to make.
@@ -57,28 +59,28 @@ PROGRAMS = "/usr/local/bin"
 def normalized(value: str) -> str:
     """Return the directory without double or trailing slashes.
 
-    Raises ValueError(allowed, why, do).
+    Raises InvalidValue.
     """
     if not value.startswith("/"):
-        raise ValueError(ALLOWED, "A relative path means something else on each host.", "Begin it with /.")
+        raise InvalidValue(ALLOWED, "A relative path means something else on each host.", "Begin it with /.")
     if not re.fullmatch(r"[A-Za-z0-9._+@/-]+", value):
-        raise ValueError(
+        raise InvalidValue(
             ALLOWED,
             "Units, environment files and shells read other characters in their own way.",
             "Choose another path.",
         )
     parts = [part for part in value.split("/") if part]
     if any(part in (".", "..") or part.startswith("-") for part in parts):
-        raise ValueError(ALLOWED, "It has a part that is . or .. or begins with -.", "Write the path out.")
+        raise InvalidValue(ALLOWED, "It has a part that is . or .. or begins with -.", "Write the path out.")
     path = "/" + "/".join(parts)
     if path in SYSTEM:
-        raise ValueError(
+        raise InvalidValue(
             ALLOWED,
             f"{path} belongs to the system and holds what is not etcd's.",
             "Name a directory below it.",
         )
     if any(inside(path, passing) for passing in PASSING):
-        raise ValueError(
+        raise InvalidValue(
             ALLOWED,
             "What lies there is lost at the next boot or is no file.",
             "Choose a directory that lasts.",

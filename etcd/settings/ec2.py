@@ -59,7 +59,7 @@ class Route53(Part):
     """Names of the nodes: an A record NODE.DOMAIN for each, which its certificates carry too."""
 
     zone_id: HostedZoneId = Field(description="Id of the hosted zone.")
-    domain: AlternativeName = Field(description="What stands behind the node's name.")
+    domain: AlternativeName = Field(description="Domain that follows the node's name.")
     ttl: Annotated[int, whole(1, 86_400, "seconds")] = Field(default=60, description="In seconds.")
 
 
@@ -139,7 +139,7 @@ class Ec2(Part):
     spread_placement: Flag = Field(default=False, description="Make a placement group that keeps the nodes apart.")
     instance_profile: Ec2Name | None = Field(default=None, description="Name of an IAM instance profile.")
     termination_protection: Flag = Field(
-        default=True, description="Refuse a termination from elsewhere; the program's own removals still work."
+        default=True, description="Refuse a termination from outside Pulumi; this program's own removals still work."
     )
     tags: dict[TagKey, TagValue] = Field(default_factory=dict, description="Tags of all that is made.")
     route53: Route53 | None = Field(default=None, description="DNS names in Route 53.")

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from etcd.settings import instance_types
-from etcd.settings.fields import matching, refuse, whole
+from etcd.settings.fields import matching, whole
+from etcd.settings.problems import InvalidValue
 
 _ID = r"-[0-9a-f]{8}(?:[0-9a-f]{9})?"
 
 
 def _instance_type(value: Any) -> str:
     if not isinstance(value, str) or not instance_types.NAME.fullmatch(value) or value.startswith("mac"):
-        raise refuse("an EC2 instance type that runs Linux, such as m6i.large")
+        raise InvalidValue("an EC2 instance type that runs Linux, such as m6i.large")
     if not instance_types.is_nitro(value):
-        raise refuse(
+        raise InvalidValue(
             "an instance type of the Nitro system, such as m6i.large or m7g.large",
             "Older types show a volume under a name that does not tell which volume it is.",
             "Choose a type of a later generation.",
@@ -27,7 +28,9 @@ def _instance_type(value: Any) -> str:
 def _network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     allowed = "an IPv4 or IPv6 network in CIDR notation, such as 10.0.0.0/8"
     if not isinstance(value, str) or "/" not in value:
-        raise refuse(allowed, do="For one address, write /32 or /128 behind it." if isinstance(value, str) else "")
+        raise InvalidValue(
+            allowed, action="For one address, write /32 or /128 behind it." if isinstance(value, str) else ""
+        )
     try:
         return ipaddress.ip_network(value)
     except ValueError:
@@ -35,8 +38,8 @@ def _network(value: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise refuse(allowed) from None
-    raise refuse(allowed, "It has bits set behind its prefix.", f"Write {network}.")
+        raise InvalidValue(allowed) from None
+    raise InvalidValue(allowed, "It has bits set behind its prefix.", f"Write {network}.")
 
 
 def _cidr(value: Any) -> str:
@@ -46,7 +49,7 @@ def _cidr(value: Any) -> str:
 def _vpc_cidr(value: Any) -> str:
     network = _network(value)
     if network.version != 4 or not network.is_private or not 16 <= network.prefixlen <= 24:
-        raise refuse(
+        raise InvalidValue(
             "a private IPv4 network from /16 to /24",
             "It is split into 16 subnets, and EC2 takes networks from /16 to /28.",
             "Take one that no network you connect to uses, such as 10.60.0.0/16.",
@@ -57,13 +60,13 @@ def _vpc_cidr(value: Any) -> str:
 def _image(value: Any) -> str:
     if value in ("debian-12", "amazon-linux-2023") or (isinstance(value, str) and re.fullmatch("ami" + _ID, value)):
         return str(value)
-    raise refuse("debian-12, amazon-linux-2023, or the id of an image: ami-…")
+    raise InvalidValue("debian-12, amazon-linux-2023, or the id of an image: ami-…")
 
 
 def _hours(value: Any) -> int:
     # https://docs.aws.amazon.com/dlm/latest/APIReference/API_CreateRule.html
     if str(value) not in ("1", "2", "3", "4", "6", "8", "12", "24") or isinstance(value, bool):
-        raise refuse("1, 2, 3, 4, 6, 8, 12 or 24 hours", "A lifecycle policy knows no other intervals.")
+        raise InvalidValue("1, 2, 3, 4, 6, 8, 12 or 24 hours", "A lifecycle policy knows no other intervals.")
     return int(value)
 
 

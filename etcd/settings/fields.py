@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
 
 from etcd.settings import addresses, directories
+from etcd.settings.problems import InvalidValue
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
-def refuse(allowed: str, why: str = "", do: str = "") -> PydanticCustomError:
-    """Return the error of a refused value; `why` and `do` are whole sentences or empty."""
-    return PydanticCustomError("setting", "{allowed}", {"allowed": allowed, "why": why, "do": do})
 
 
 def whole(low: int, high: int, unit: str = "") -> BeforeValidator:
@@ -28,19 +23,19 @@ def whole(low: int, high: int, unit: str = "") -> BeforeValidator:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             of = f" of {unit}" if unit else ""
-            raise refuse(f"a whole number{of} from {low} to {high}")
+            raise InvalidValue(f"a whole number{of} from {low} to {high}")
         return value
 
     return BeforeValidator(check)
 
 
-def matching(pattern: str, allowed: str, why: str = "") -> BeforeValidator:
+def matching(pattern: str, expected: str, why: str = "") -> BeforeValidator:
     """Accept text that matches the whole of `pattern`."""
     compiled = re.compile(pattern)
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or not compiled.fullmatch(value):
-            raise refuse(allowed, why)
+            raise InvalidValue(expected, why)
         return value
 
     return BeforeValidator(check)
@@ -51,20 +46,20 @@ def _flag(value: Any) -> bool:
         return value
     if value in ("true", "false"):
         return bool(value == "true")
-    raise refuse("true or false")
+    raise InvalidValue("true or false")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, (bool, int, float)):
-        raise refuse("text", do="Put the value in quotes.")
+        raise InvalidValue("text", action="Put the value in quotes.")
     if not isinstance(value, str) or not value.strip() or CONTROL.search(value):
-        raise refuse("text of one line, not empty", do="Leave the setting out to get its default.")
+        raise InvalidValue("text of one line, not empty", action="Leave the setting out to get its default.")
     return value
 
 
 def _secret_text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise refuse("text, not empty", do="Set it with `pulumi config set --secret`, or leave it out.")
+        raise InvalidValue("text, not empty", action="Set it with `pulumi config set --secret`, or leave it out.")
     return value
 
 
@@ -72,9 +67,9 @@ def _local_path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
     if not isinstance(value, str) or not value.strip() or CONTROL.search(value) or len(value) > 4096:
-        raise refuse(
+        raise InvalidValue(
             "the path of a file or folder on this machine",
-            do="To give the content itself, use the setting without `_file`.",
+            action="To give the content itself, use the setting without `_file`.",
         )
     return Path(value)
 
@@ -82,7 +77,7 @@ def _local_path(value: Any) -> Path:
 def _http_url(value: Any) -> str:
     pattern = r"https?://(?:[^\s/@?#]+@)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
     if not isinstance(value, str) or not re.fullmatch(pattern, value) or CONTROL.search(value):
-        raise refuse("an http:// or https:// URL without a query")
+        raise InvalidValue("an http:// or https:// URL without a query")
     return value.rstrip("/")
 
 
@@ -96,26 +91,25 @@ def _option_value(value: Any) -> str:
     allowed = "text of one line, a number, or true or false"
     if value is None or value in ("", [], ()):
         why = "etcd ignores an empty value from its environment."
-        raise refuse(allowed, why, "Leave the option out to get its default.")
+        raise InvalidValue(allowed, why, "Leave the option out to get its default.")
     if isinstance(value, (list, tuple)):
-        raise refuse(allowed, "The option takes one value.", "Write it without a list.")
+        raise InvalidValue(allowed, "The option takes one value.", "Write it without a list.")
     if isinstance(value, Mapping):
-        raise refuse(allowed, "etcd has no maps in its options.", "Write it in one line, as on etcd's command line.")
+        raise InvalidValue(
+            allowed, "etcd has no maps in its options.", "Write it in one line, as on etcd's command line."
+        )
     if not isinstance(value, str) or CONTROL.search(value):
-        raise refuse(allowed)
+        raise InvalidValue(allowed)
     return value
 
 
 def _as_text(check: Callable[[str], str]) -> BeforeValidator:
-    """Wrap a check of text that raises ValueError(allowed, why, do)."""
+    """Accept text that passes `check`, which raises `InvalidValue`."""
 
     def run(value: Any) -> str:
         if not isinstance(value, str):
-            raise refuse("text", do="Put the value in quotes.")
-        try:
-            return check(value)
-        except ValueError as error:
-            raise refuse(*(str(part) for part in error.args)) from None
+            raise InvalidValue("text", action="Put the value in quotes.")
+        return check(value)
 
     return BeforeValidator(run)
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from etcd.settings import archives, authorities, host_keys, login
 from etcd.settings.model import Settings
-from etcd.settings.problems import Problem
+from etcd.settings.problems import SettingProblem
 from etcd.settings.reading import Reader
 
 
-def read(settings: Settings, base: Path) -> tuple[Settings, list[Problem]]:
+def read(settings: Settings, base: Path) -> tuple[Settings, list[SettingProblem]]:
     """Return the settings with the content of all files filled in, and what is wrong with them."""
     reader = Reader(base)
     generated = settings.hosts == "ec2" and (settings.ec2 is None or settings.ec2.key_name is None)

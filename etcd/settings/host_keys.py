@@ -5,7 +5,7 @@ import asyncssh
 from etcd.settings import addresses
 from etcd.settings.connection import NodeSsh
 from etcd.settings.model import Node, Settings
-from etcd.settings.problems import Path, shown
+from etcd.settings.problems import Path, display_value, invalid, missing, problem
 from etcd.settings.reading import Reader
 
 # In order of preference. RSA keys are missing because the command plugin offers the host only ssh-rsa signatures,
@@ -14,7 +14,7 @@ USABLE = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sh
 ALLOWED = "an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…"
 NOT_RSA = "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
 
-WHY_PINNED = "Without its key, the program could be talking to any machine that answers at a host's address."
+WHY_PINNED = "Without its key, any machine that answers at a host's address could pass for it."
 ACCEPT = "set ssh.host_key_policy to accept-new to trust the first one seen"
 
 
@@ -29,7 +29,11 @@ def complete(settings: Settings, reader: Reader) -> Settings:
                 known = asyncssh.import_known_hosts(text)
             except ValueError as error:
                 key = ("ssh", "known_hosts_file")
-                reader.refuse(key, shown(key, str(ssh.known_hosts_file)), "a file in known_hosts format", f"{error}.")
+                reader.report(
+                    invalid(
+                        key, display_value(key, str(ssh.known_hosts_file)), "a file in known_hosts format", f"{error}."
+                    )
+                )
 
     pinned = ssh.host_key_policy == "pinned"
 
@@ -68,13 +72,14 @@ def _without_file(settings: Settings, reader: Reader) -> None:
     if settings.ssh.bastion is not None and settings.ssh.bastion.host_key is None:
         unknown.append("ssh.bastion")
     if unknown:
-        reader.refuse(
-            ("ssh", "known_hosts_file"),
-            "nothing, and no host_key for " + ", ".join(unknown),
-            "a file in known_hosts format with the hosts' keys",
-            WHY_PINNED,
-            f"Name a file that ssh-keyscan -t ed25519 made and you compared, or {ACCEPT}.",
-            involves=(("ssh", "host_key_policy"),),
+        reader.report(
+            missing(
+                ("ssh", "known_hosts_file"),
+                "a file in known_hosts format, or host_key for " + ", ".join(unknown),
+                WHY_PINNED,
+                f"Name a file that ssh-keyscan -t ed25519 made and you compared, or {ACCEPT}.",
+                involves=(("ssh", "host_key_policy"),),
+            )
         )
 
 
@@ -86,12 +91,16 @@ def _given(key: Path, line: str, reader: Reader) -> str | None:
     try:
         algorithm = asyncssh.import_public_key(bare).get_algorithm()
     except (asyncssh.KeyImportError, ValueError):
-        reader.refuse(key, shown(key, line), ALLOWED, "It is not a public key.", "Take it from ssh-keyscan's output.")
+        reader.report(
+            invalid(
+                key, display_value(key, line), ALLOWED, "It is not a public key.", "Take it from ssh-keyscan's output."
+            )
+        )
         return None
     if algorithm not in USABLE or len(line.strip().splitlines()) > 1:
         why = NOT_RSA if "rsa" in algorithm else "Only one key of these kinds can be pinned."
-        reader.refuse(
-            key, algorithm, ALLOWED, why, "Give the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 HOST."
+        reader.report(
+            invalid(key, algorithm, ALLOWED, why, "Give the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 HOST.")
         )
         return None
     return bare
@@ -112,21 +121,23 @@ def _known(
         if algorithm in by_algorithm:
             return " ".join(by_algorithm[algorithm].export_public_key().decode().split()[:2])
     if found:
-        reader.refuse(
-            key,
-            "only " + ", ".join(sorted(by_algorithm)) + " in ssh.known_hosts_file",
-            ALLOWED,
-            NOT_RSA if "ssh-rsa" in by_algorithm else "Only these kinds can be pinned.",
-            f"Add the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 -p {port} {host}.",
+        reader.report(
+            problem(
+                key,
+                f"ssh.known_hosts_file has only {', '.join(sorted(by_algorithm))} for {where}; expected {ALLOWED}",
+                NOT_RSA if "ssh-rsa" in by_algorithm else "Only these kinds can be pinned.",
+                f"Add the host's ed25519 or ecdsa key: ssh-keyscan -t ed25519 -p {port} {host}.",
+            )
         )
     elif required:
-        reader.refuse(
-            key,
-            f"nothing, and ssh.known_hosts_file has no {where}",
-            ALLOWED,
-            WHY_PINNED,
-            f"Add the line of ssh-keyscan -t ed25519 -p {port} {host} after comparing it with the host's own,"
-            f" or {ACCEPT}.",
-            involves=(("ssh", "known_hosts_file"), ("ssh", "port"), ("ssh", "host_key_policy")),
+        reader.report(
+            missing(
+                key,
+                f"{ALLOWED}, or a line for {where} in ssh.known_hosts_file",
+                WHY_PINNED,
+                f"Add the line of ssh-keyscan -t ed25519 -p {port} {host} after comparing it with the host's own,"
+                f" or {ACCEPT}.",
+                involves=(("ssh", "known_hosts_file"), ("ssh", "port"), ("ssh", "host_key_policy")),
+            )
         )
     return None

@@ -6,8 +6,8 @@ from typing import Any
 
 from etcd.settings import checks, ec2_defaults, files, structure
 from etcd.settings.model import Settings
-from etcd.settings.problems import SettingsError, faulty, unspoiled
-from etcd.settings.secrets import redacted, secrets, without
+from etcd.settings.problems import SettingsError, drop_dependent, wrong_keys
+from etcd.settings.secrets import redact, redact_problems, secrets
 
 
 def load(
@@ -22,11 +22,11 @@ def load(
     draft, problems = structure.parse(raw, secret_keys)
     hidden = secrets(structure.decoded(raw), secret_keys)
     # The number of nodes is a fault of its own: each of them is checked all the same.
-    wrong = faulty(problem for problem in problems if problem.key != ("nodes",) or not draft.nodes)
+    wrong = wrong_keys(problem for problem in problems if problem.key != ("nodes",) or not draft.nodes)
     settings, found = files.read(ec2_defaults.complete(draft), (base or Path.cwd()).absolute())
-    problems += unspoiled(found, wrong)
-    wrong += faulty(found)
-    problems += unspoiled(checks.run(settings), wrong)
+    problems += drop_dependent(found, wrong)
+    wrong += wrong_keys(found)
+    problems += drop_dependent(checks.run(settings), wrong)
     if problems:
-        raise SettingsError(redacted(problems, secret_keys, hidden))
-    return settings, [without(hidden, warning) for warning in checks.warnings(settings)]
+        raise SettingsError(redact_problems(problems, secret_keys, hidden))
+    return settings, [redact(hidden, warning) for warning in checks.warnings(settings)]

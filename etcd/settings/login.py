@@ -3,7 +3,7 @@
 import asyncssh
 
 from etcd.settings.connection import Bastion, Ssh
-from etcd.settings.problems import SECRET, Path, shown
+from etcd.settings.problems import SECRET, Path, display_value, invalid, missing, problem
 from etcd.settings.reading import Reader
 
 ALLOWED = "a private key as ssh-keygen writes it"
@@ -16,23 +16,25 @@ def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
     """
     given = ssh.private_key is not None or ssh.private_key_file is not None
     if generated:
-        _beside_a_generated_key(ssh, reader, given=given)
+        _check_generated_key(ssh, reader, given=given)
     elif ssh.agent and given:
-        reader.refuse(
-            ("ssh", "agent"),
-            "true, and a private key",
-            "one way to log in",
-            "Where a key is given, the agent is never asked.",
-            "Remove ssh.agent or the key.",
+        reader.report(
+            problem(
+                ("ssh", "agent"),
+                "cannot be set together with a private key",
+                "Where a key is given, the agent is never asked.",
+                "Remove ssh.agent or the key.",
+            )
         )
     elif not ssh.agent and not given:
-        reader.refuse(
-            ("ssh", "private_key_file"),
-            "nothing",
-            "one of ssh.private_key_file, ssh.private_key and ssh.agent",
-            "Hosts are logged in to with a key, never with a password.",
-            "Set ssh.private_key_file to the file of the key.",
-            involves=(("ssh",),),
+        reader.report(
+            missing(
+                ("ssh", "private_key_file"),
+                "one of ssh.private_key_file, ssh.private_key and ssh.agent",
+                "Hosts are logged in to with a key, never with a password.",
+                "Set ssh.private_key_file to the file of the key.",
+                involves=(("ssh",),),
+            )
         )
     update: dict[str, object] = {
         "private_key": _private_key(ssh, ("ssh",), reader),
@@ -50,25 +52,27 @@ def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
     return ssh.model_copy(update=update)
 
 
-def _beside_a_generated_key(ssh: Ssh, reader: Reader, *, given: bool) -> None:
+def _check_generated_key(ssh: Ssh, reader: Reader, *, given: bool) -> None:
     if given or ssh.agent:
-        reader.refuse(
-            ("ssh", "agent" if ssh.agent else "private_key_file" if ssh.private_key_file else "private_key"),
-            "a way to log in of your own",
-            "nothing without ec2.key_name",
-            "Without an existing key pair, a key is generated for the instances, and no other opens them.",
-            "Set ec2.key_name to the key pair in EC2 that this key belongs to, or remove the key.",
-            involves=(("ec2",),),
+        reader.report(
+            problem(
+                ("ssh", "agent" if ssh.agent else "private_key_file" if ssh.private_key_file else "private_key"),
+                "must not be set without ec2.key_name",
+                "Without an existing key pair, a key is generated for the instances, and no other opens them.",
+                "Set ec2.key_name to the key pair in EC2 that this key belongs to, or remove the key.",
+                involves=(("ec2",),),
+            )
         )
     bastion = ssh.bastion
     if bastion is not None and bastion.private_key is None and bastion.private_key_file is None:
-        reader.refuse(
-            ("ssh", "bastion", "private_key_file"),
-            "nothing",
-            "a key for the bastion",
-            "The generated key opens only the instances.",
-            "Set it, or use an existing key pair for all with ec2.key_name.",
-            involves=(("ssh", "bastion"), ("ec2",)),
+        reader.report(
+            missing(
+                ("ssh", "bastion", "private_key_file"),
+                "a key for the bastion",
+                "The generated key opens only the instances.",
+                "Set it, or use an existing key pair for all with ec2.key_name.",
+                involves=(("ssh", "bastion"), ("ec2",)),
+            )
         )
 
 
@@ -80,13 +84,14 @@ def _agent_key(ssh: Ssh, reader: Reader) -> str | None:
     key = ("ssh", "agent_key" if ssh.agent_key is not None else "agent_key_file")
     got = text if ssh.agent_key is not None else str(ssh.agent_key_file)
     if not ssh.agent:
-        reader.refuse(
-            key,
-            shown(key, got),
-            "nothing without ssh.agent",
-            "It chooses a key of the agent.",
-            "Set ssh.agent to true, or remove it.",
-            involves=(("ssh", "agent"),),
+        reader.report(
+            problem(
+                key,
+                "must not be set without ssh.agent",
+                "It selects a key of the agent.",
+                "Set ssh.agent to true, or remove it.",
+                involves=(("ssh", "agent"),),
+            )
         )
         return None
     private = "PRIVATE KEY" in text
@@ -95,12 +100,14 @@ def _agent_key(ssh: Ssh, reader: Reader) -> str | None:
     except (asyncssh.KeyImportError, ValueError):
         found = None
     if found is None:
-        reader.refuse(
-            key,
-            SECRET if private else shown(key, got),
-            "a public key, such as ssh-ed25519 AAAA…",
-            "It is a private key." if private else "It is not a public key.",
-            "Give the file that ends in .pub, or a line of ssh-add -L.",
+        reader.report(
+            invalid(
+                key,
+                SECRET if private else display_value(key, got),
+                "a public key, such as ssh-ed25519 AAAA…",
+                "It is a private key." if private else "It is not a public key.",
+                "Give the file that ends in .pub, or a line of ssh-add -L.",
+            )
         )
         return None
     return " ".join(found.export_public_key().decode().split()[:2])
@@ -111,14 +118,16 @@ def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:
     if text is None:
         return None
     where = (*key, "private_key") if part.private_key is not None else (*key, "private_key_file")
-    got = SECRET if part.private_key is not None else shown(where, str(part.private_key_file))
+    got = SECRET if part.private_key is not None else display_value(where, str(part.private_key_file))
     if "BEGIN ENCRYPTED PRIVATE KEY" in text:
-        reader.refuse(
-            where,
-            got,
-            ALLOWED,
-            "Keys encrypted as PKCS#8 cannot be read.",
-            "Convert it: ssh-keygen -p -f FILE.",
+        reader.report(
+            invalid(
+                where,
+                got,
+                ALLOWED,
+                "Keys encrypted as PKCS#8 cannot be read.",
+                "Convert it: ssh-keygen -p -f FILE.",
+            )
         )
         return None
     try:
@@ -133,13 +142,15 @@ def _private_key(part: Ssh | Bastion, key: Path, reader: Reader) -> str | None:
         elif part.passphrase is None and "assphrase" in str(error):
             why, do = "The key is encrypted.", f"Set {passphrase}, or use an agent with ssh.agent: true."
         elif part.passphrase is not None and ("assphrase" in str(error) or "decrypt" in str(error)):
-            reader.refuse((*key, "passphrase"), SECRET, "the passphrase of the key", "It does not open the key.")
+            reader.report(
+                invalid((*key, "passphrase"), SECRET, "the passphrase of the key", "It does not open the key.")
+            )
             return None
         else:
             why, do = (
-                "The text is not a private key, or of a kind that is not known.",
-                "Check what stands there.",
+                "The text is not a private key, or of an unsupported kind.",
+                "Check the setting.",
             )
-        reader.refuse(where, got, ALLOWED, why, do)
+        reader.report(invalid(where, got, ALLOWED, why, do))
         return None
     return text

@@ -1,7 +1,7 @@
 """The settings as typed, frozen objects.
 
-Every default stands here and nowhere else. What needs more than one setting to judge stands in `checks`, what needs
-a file in `files`; `load` runs all of them.
+Every default is here. What needs more than one setting to judge is in `checks`, what needs a file in `files`; `load`
+runs all of them.
 """
 
 from typing import Annotated, Literal
@@ -69,7 +69,7 @@ __all__ = [
 
 
 class Node(Part):
-    """A host that carries a member; the key it stands under is the member's name."""
+    """A host that carries a member; its key is the member's name."""
 
     address: Address | None = Field(
         default=None,
@@ -109,7 +109,7 @@ class Binaries(Part):
     )
     url: HttpUrl = Field(
         default="https://github.com/etcd-io/etcd/releases/download",
-        description="What stands before `/vVERSION/etcd-vVERSION-linux-ARCH.tar.gz`.",
+        description="Base URL; `/vVERSION/etcd-vVERSION-linux-ARCH.tar.gz` is appended.",
     )
     http_proxy: HttpUrl | None = Field(default=None, description="Proxy the hosts download through.", repr=False)
     ca_certificate: PublicPem | None = Field(
@@ -208,10 +208,10 @@ class CertificateAuthorities(Part):
 
 
 class Client(Part):
-    """A client certificate; the key it stands under is its name in the outputs."""
+    """A client certificate; its key is its name in the outputs."""
 
     common_name: Text | None = Field(
-        default=None, description="Its common name, etcd's user name; without it, the name it stands under."
+        default=None, description="Its common name, etcd's user name; without it, its key."
     )
     organization: Text | None = Field(default=None, description="Its O; without it, `certificates.subject`'s.")
     validity_days: Days | None = Field(default=None, description="Without it, `certificates.validity_days`.")
@@ -255,7 +255,7 @@ class Deadlines(Part):
 
 
 class Settings(Part):
-    """Everything the program is told."""
+    """The top level. Each group has a table of its own below."""
 
     cluster_name: ClusterName = Field(default="etcd", description="Name of the cluster, part of resource names.")
     nodes: dict[str, Node] = Field(description="The nodes, 1 to 9, by the names of their members.")
@@ -267,8 +267,8 @@ class Settings(Part):
     ssh: Ssh = Field(default_factory=Ssh, description="How the hosts are reached.")
     binaries: Binaries = Field(default_factory=Binaries, description="Where etcd comes from.")
     paths: Paths = Field(default_factory=Paths, description="Directories on the hosts.")
-    user: Account = Field(default="etcd", description="Account etcd runs as; made when it is not there.")
-    group: Account = Field(default="etcd", description="Its group; made when it is not there.")
+    user: Account = Field(default="etcd", description="Account etcd runs as; created if it is missing.")
+    group: Account = Field(default="etcd", description="Its group; created if it is missing.")
     client_port: Port = Field(default=2379, description="Port for clients.")
     peer_port: Port = Field(default=2380, description="Port for peers.")
     etcd: Annotated[Options, AfterValidator(lambda given: {**SEED_OPTIONS, **given})] = Field(

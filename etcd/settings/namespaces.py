@@ -1,22 +1,22 @@
-"""Settings that stand below another name than the project's, where nobody reads them."""
+"""Settings in another namespace than the project's, where nothing reads them."""
 
 import difflib
 from collections.abc import Iterable
 
 from etcd.settings.keys import KEYS
-from etcd.settings.problems import Problem
+from etcd.settings.problems import SettingProblem, unknown
 
 # Providers that this program uses, and Pulumi itself; others' configuration is their own.
 PROVIDERS = frozenset({"aws", "command", "pulumi", "pulumi-python", "tls"})
 
 
-def misplaced(project: str, keys: Iterable[str]) -> tuple[list[Problem], list[str], dict[str, str]]:
+def misplaced(project: str, keys: Iterable[str]) -> tuple[list[SettingProblem], list[str], dict[str, str]]:
     """Return problems and warnings with keys outside `project`, and which setting each refused one is meant for.
 
     `keys` carry their namespaces, as `project:name`. Refused is what looks like a setting of this program, by its
     namespace or by its name; of the rest nobody here can tell whether it does something, so it is warned of.
     """
-    problems: list[Problem] = []
+    problems: list[SettingProblem] = []
     warnings: list[str] = []
     meant: dict[str, str] = {}
     for key in sorted(keys):
@@ -25,19 +25,19 @@ def misplaced(project: str, keys: Iterable[str]) -> tuple[list[Problem], list[st
             continue
         top = name.partition(".")[0].partition("[")[0]
         setting = _nearest(top)
+        near = f"{project}:{setting}" if setting else project
         if not _near(namespace, project) and top not in KEYS:
             warnings.append(
-                f"{key}: nothing in this program reads the namespace {namespace}. "
-                f"A setting of the cluster stands below {project}."
+                f"{key}: unknown namespace; neither this program nor its providers read {namespace}. "
+                f"Settings of the cluster begin with {project}:."
             )
             continue
         problems.append(
-            Problem(
+            unknown(
                 (f"{namespace}:{top}",),
-                "",
-                f"{project}:{setting or 'SETTING'}",
-                f"Nothing reads the namespace {namespace}, so the value would be ignored.",
-                "Correct the name.",
+                "namespace",
+                f"Nothing reads {namespace}, so the value would be ignored.",
+                near=near,
             )
         )
         if setting:

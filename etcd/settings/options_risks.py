@@ -13,7 +13,7 @@ ALLOW = "allow_unsafe_etcd_options"
 
 
 class Risk(NamedTuple):
-    """What makes a value unsafe, what is allowed without leave, and why."""
+    """What makes a value unsafe, what is allowed without `allow_unsafe_etcd_options`, and why."""
 
     applies: Callable[[str], bool]
     allowed: str
@@ -25,7 +25,7 @@ def _outside(value: str) -> bool:
     return host not in ("localhost", "::1") and not host.startswith("127.")
 
 
-# Options with values that need the user's leave, by name, in `allow_unsafe_etcd_options`.
+# Options with values that are refused unless `allow_unsafe_etcd_options` names the option.
 UNSAFE: dict[str, Risk] = {
     "cipher-suites": Risk(
         lambda value: bool(set(value.split(",")) & set(BROKEN)),

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 
-from etcd.settings.problems import Path, Problem, shown
+from etcd.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 # The names that crypto/tls of Go 1.24 and later knows (CipherSuites, InsecureCipherSuites), which is what etcd looks
 # names up in, and the two short ones of etcd's own (tlsutil/cipher_suites.go).
@@ -59,7 +59,7 @@ def nearest(name: str) -> str | None:
     return near[0] if near else None
 
 
-def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algorithm: str) -> Iterator[Problem]:
+def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algorithm: str) -> Iterator[SettingProblem]:
     """Yield what is wrong with the options of TLS; `algorithm` is that of the certificates' keys."""
     touched = given.keys() & {"cipher-suites", "tls-min-version", "tls-max-version"}
     if not touched:
@@ -68,12 +68,10 @@ def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algor
     named = suites(options)
     if lowest > highest:
         where = (*key, "tls-max-version" if "tls-max-version" in given else "tls-min-version")
-        got = highest if where[-1] == "tls-max-version" else lowest
-        yield Problem(
+        yield problem(
             where,
-            shown(where, got),
-            "a tls-min-version that is not above tls-max-version",
-            "etcd does not start otherwise.",
+            f"tls-min-version is {lowest}, above tls-max-version, which is {highest}",
+            "etcd does not start with that.",
             "Remove one of the two.",
         )
         return
@@ -81,9 +79,9 @@ def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algor
     unknown = [name for name in named if name not in SUITES]
     for name in unknown:
         near = nearest(name)
-        yield Problem(
+        yield invalid(
             where,
-            shown(where, name),
+            display_value(where, name),
             "cipher suites by the names of Go, separated by commas",
             "etcd does not start with a name it does not know.",
             f"Write {near}." if near else f"Use one of {', '.join(REQUIRED)}, or remove it to get Go's choice.",
@@ -91,25 +89,24 @@ def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algor
     if unknown or not named:
         return
     if lowest == "TLS1.3":
-        yield Problem(
+        yield problem(
             where if "cipher-suites" in given else (*key, "tls-min-version"),
-            shown(where, options["cipher-suites"] if "cipher-suites" in given else lowest),
-            "no cipher-suites with a tls-min-version of TLS1.3",
+            "cipher-suites cannot be set together with a tls-min-version of TLS1.3",
             "The suites of TLS 1.3 cannot be chosen, and etcd does not start with both.",
             "Remove cipher-suites.",
         )
     elif not set(named) & set(REQUIRED):
-        yield Problem(
+        yield invalid(
             where,
-            shown(where, options["cipher-suites"]),
+            display_value(where, options["cipher-suites"]),
             f"a list with {' or '.join(REQUIRED)} in it",
-            "HTTP/2 demands one of them, and a member without serves no client.",
+            "HTTP/2 requires one of them, and a member without it serves no client.",
             f"Add {_required(algorithm)}.",
         )
     elif highest == "TLS1.2" and not _usable(named, algorithm):
-        yield Problem(
+        yield invalid(
             where,
-            shown(where, options["cipher-suites"]),
+            display_value(where, options["cipher-suites"]),
             f"a list with a suite for {algorithm} keys, as {_required(algorithm)}",
             f"The certificates' keys are {algorithm}, so with TLS 1.2 alone no client could connect.",
             f"Add {_required(algorithm)}.",

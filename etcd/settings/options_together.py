@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from etcd.settings.options_known import OPTIONS
 from etcd.settings.options_values import DURATION, nanoseconds
-from etcd.settings.problems import Path, Problem, shown
+from etcd.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 LONGEST_ELECTION = 50_000  # milliseconds; maxElectionMs of embed/config.go
 FEWEST_REVISIONS = 1000
@@ -13,7 +13,7 @@ MOST_HOURS = 10 * 365 * 24
 MINUTE = 6e10  # nanoseconds
 
 
-def together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]) -> list[Problem]:
+def together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]) -> list[SettingProblem]:
     """Return which of the options do not go together; those in `wrong` have been refused by themselves."""
     touched = given.keys() & {"auto-compaction-mode", "auto-compaction-retention"}
     problems = (
@@ -25,14 +25,17 @@ def together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wr
         # As etcd does, by text: LeaseCheckpoint stands in LeaseCheckpointPersist too.
         if new and new in options and name not in wrong and gate in options[new]:
             problems.append(
-                Problem(
-                    (*key, name), f"this and {new}", "one of the two", "etcd does not start with both.", f"Keep {new}."
+                problem(
+                    (*key, name),
+                    f"cannot be set together with {new}",
+                    "etcd does not start with both.",
+                    f"Keep {new}.",
                 )
             )
     return problems + _checkpoints(options, key, given, wrong)
 
 
-def _retention(options: Mapping[str, str], key: Path, touched: Collection[str]) -> list[Problem]:
+def _retention(options: Mapping[str, str], key: Path, touched: Collection[str]) -> list[SettingProblem]:
     mode, retention = options.get("auto-compaction-mode"), options.get("auto-compaction-retention", "0")
     where = (*key, "auto-compaction-retention")
     whole = re.fullmatch(r"[0-9]{1,18}", retention)
@@ -40,12 +43,12 @@ def _retention(options: Mapping[str, str], key: Path, touched: Collection[str]) 
         return []
     if mode == "revision":
         if not whole:
-            return [Problem(where, shown(where, retention), "a number of store revisions, as the mode says")]
+            return [invalid(where, display_value(where, retention), "a number of store revisions, as the mode says")]
         if 0 < int(retention) < FEWEST_REVISIONS:
             return [
-                Problem(
+                invalid(
                     where,
-                    shown(where, retention),
+                    display_value(where, retention),
                     f"0 or at least {FEWEST_REVISIONS} store revisions, as the mode says",
                     "Each write is a revision: watches and long lists would lose what they read within moments.",
                     "Set it to 10000, or use the mode periodic, where the number is one of hours.",
@@ -54,10 +57,10 @@ def _retention(options: Mapping[str, str], key: Path, touched: Collection[str]) 
             ]
         return []
     if mode == "periodic" and not whole and not DURATION.fullmatch(retention):
-        return [Problem(where, shown(where, retention), "hours, or a duration such as 30m, as the mode says")]
+        return [invalid(where, display_value(where, retention), "hours, or a duration such as 30m, as the mode says")]
     hours = int(retention) if whole else nanoseconds(retention) / (60 * MINUTE)
     if mode == "periodic" and (hours > MOST_HOURS or 0 < hours * 60 < 1):
-        return [Problem(where, shown(where, retention), f"0, or 1m to {MOST_HOURS}h")]
+        return [invalid(where, display_value(where, retention), f"0, or 1m to {MOST_HOURS}h")]
     return []
 
 
@@ -75,7 +78,9 @@ def gates(options: Mapping[str, str]) -> dict[str, bool]:
     return result
 
 
-def _checkpoints(options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]) -> list[Problem]:
+def _checkpoints(
+    options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]
+) -> list[SettingProblem]:
     names = ("feature-gates", "experimental-enable-lease-checkpoint-persist", "experimental-enable-lease-checkpoint")
     where = next((name for name in names if name in given and name not in wrong), None)
     state = gates(options)
@@ -83,9 +88,9 @@ def _checkpoints(options: Mapping[str, str], key: Path, given: Mapping[str, str]
     if where is None or not state.get("LeaseCheckpointPersist", every) or state.get("LeaseCheckpoint", every):
         return []
     return [
-        Problem(
+        invalid(
             (*key, where),
-            shown((*key, where), given[where]),
+            display_value((*key, where), given[where]),
             "LeaseCheckpointPersist together with LeaseCheckpoint",
             "etcd does not start with the first alone.",
             "Switch on LeaseCheckpoint too.",
@@ -93,26 +98,26 @@ def _checkpoints(options: Mapping[str, str], key: Path, given: Mapping[str, str]
     ]
 
 
-def timing(options: Mapping[str, str], key: Path) -> list[Problem]:
+def timing(options: Mapping[str, str], key: Path) -> list[SettingProblem]:
     """Return what is wrong with the heartbeat and the election timeout together."""
     heartbeat, election = int(options["heartbeat-interval"]), int(options["election-timeout"])
     if heartbeat < 1:
         where = (*key, "heartbeat-interval")
-        return [Problem(where, f'"{heartbeat}"', "milliseconds, 1 or more", "etcd does not start with less.")]
+        return [invalid(where, f'"{heartbeat}"', "1 or more milliseconds", "etcd does not start with less.")]
     where = (*key, "election-timeout")
     if election < 5 * heartbeat:
         return [
-            Problem(
+            invalid(
                 where,
                 f'"{election}"',
                 f"at least {5 * heartbeat}, five times the heartbeat-interval of {heartbeat} milliseconds",
-                "A few late heartbeats would cost the leader its office, and etcd does not start with less.",
+                "A few late heartbeats would trigger an election, and etcd does not start with less.",
                 f"Raise it to {10 * heartbeat}, or lower the heartbeat-interval.",
             )
         ]
     if election > LONGEST_ELECTION:
         return [
-            Problem(
+            invalid(
                 where, f'"{election}"', f"at most {LONGEST_ELECTION} milliseconds", "etcd does not start with more."
             )
         ]

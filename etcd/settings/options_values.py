@@ -7,9 +7,11 @@ at its start, and of what it does in silence otherwise.
 import ipaddress
 import json
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from etcd.settings import directories
+from etcd.settings.problems import InvalidValue
 
 DURATION = re.compile(r"0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
 URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
@@ -48,14 +50,6 @@ SIGN_METHODS = frozenset(f"{family}{bits}" for family in ("RS", "PS", "ES", "HS"
 }
 # lumberjack.Logger's fields in JSON.
 ROTATION: dict[str, type] = {"maxsize": int, "maxage": int, "maxbackups": int, "localtime": bool, "compress": bool}
-
-
-class Refused(NamedTuple):
-    """What is allowed in place of a value; `why` and `do` are sentences or empty."""
-
-    allowed: str
-    why: str = ""
-    do: str = ""
 
 
 class Url(NamedTuple):
@@ -98,31 +92,28 @@ def nanoseconds(duration: str) -> float:
     return sum(float(number) * NANOSECONDS[unit] for number, unit in parts)
 
 
-def refused(name: str, kind: str, value: str) -> Refused | None:
-    """Return what an option takes when `value` is not that, else None; `name` is the option's newest name."""
+def check(name: str, kind: str, value: str) -> None:
+    """Raise InvalidValue where an option does not take `value`; `name` is the option's newest name."""
     if "|" in kind or name == "logger":
         choices = kind.split("|")
-        return None if value in choices else Refused("one of " + ", ".join(choices) if choices[1:] else choices[0])
-    if kind == "bool":
-        return None if value in ("true", "false") else Refused("true or false")
-    if kind in LARGEST:
-        return _whole(name, kind, value)
-    if kind == "duration":
-        return _duration(name, value)
-    if kind == "urls":
-        return _urls(name, value)
-    if kind == "path":
-        return _file(value)
-    special = {
-        "auth-token": _token,
-        "distributed-tracing-address": _collector,
-        "log-outputs": _outputs,
-        "log-rotation-config-json": _rotation,
-    }
-    return special[name](value) if name in special else None
+        if value not in choices:
+            raise InvalidValue("one of " + ", ".join(choices) if choices[1:] else choices[0])
+    elif kind == "bool":
+        if value not in ("true", "false"):
+            raise InvalidValue("true or false")
+    elif kind in LARGEST:
+        _whole(name, kind, value)
+    elif kind == "duration":
+        _duration(name, value)
+    elif kind == "urls":
+        _urls(name, value)
+    elif kind == "path":
+        _file(value)
+    elif name in _SPECIAL:
+        _SPECIAL[name](value)
 
 
-def _whole(name: str, kind: str, value: str) -> Refused | None:
+def _whole(name: str, kind: str, value: str) -> None:
     low, high, why = RANGES.get(name, (0 if kind.startswith("u") else -(2**63), LARGEST[kind], ""))
     of = f" of {UNITS[name]}" if name in UNITS else ""
     whole = re.fullmatch(r"-?[0-9]{1,20}", value)
@@ -130,101 +121,104 @@ def _whole(name: str, kind: str, value: str) -> Refused | None:
         limits = "" if of or (kind == "int" and name not in RANGES) else f" from {low} to {high}"
         unit = ", without a unit" if of else ""
         example = f", such as {2 * 2**30} for 2 GiB" if name == "quota-backend-bytes" else ""
-        return Refused(f"a whole number{of}{unit}{example}{limits}")
+        raise InvalidValue(f"a whole number{of}{unit}{example}{limits}")
     if not low <= int(value) <= high:
-        return Refused(f"a whole number{of} from {low} to {high}", why)
+        raise InvalidValue(f"a whole number{of} from {low} to {high}", why)
     if name == "quota-backend-bytes" and 0 < int(value) < SMALLEST_QUOTA:
-        return Refused(
+        raise InvalidValue(
             f"a whole number of bytes, {SMALLEST_QUOTA} or more, or 0 for etcd's default of 2 GiB",
             "A database of that size is full from the start, and every write would be refused.",
         )
-    return None
 
 
-def _duration(name: str, value: str) -> Refused | None:
+def _duration(name: str, value: str) -> None:
     if not DURATION.fullmatch(value):
-        return Refused("a duration such as 500ms, 10s, 5m or 1h30m")
+        raise InvalidValue("a duration such as 500ms, 10s, 5m or 1h30m")
     length = nanoseconds(value)
     if length >= 2**63:
-        return Refused("a duration of less than 292 years", "etcd does not start with a longer one.")
+        raise InvalidValue("a duration of less than 292 years", "etcd does not start with a longer one.")
     if name in POSITIVE and not length:
-        return Refused("a duration longer than 0", "etcd needs this check.", "Remove it to get etcd's default.")
-    return None
+        raise InvalidValue("a duration longer than 0", "etcd needs this check.", "Remove it to get etcd's default.")
 
 
-def _urls(name: str, value: str) -> Refused | None:
+def _urls(name: str, value: str) -> None:
     if name == "cors" and value == "*":
-        return None
+        return
     for each in value.split(","):
         parts = url(each)
         if parts is None:
             why = "Each is http:// or https://, a host, : and a port from 1 to 65535, and nothing behind it."
-            return Refused(URLS, why)
+            raise InvalidValue(URLS, why)
         if name in URL_LISTENERS and parts.address is None and parts.host != "localhost":
-            return Refused(
+            raise InvalidValue(
                 f"{URLS}, with IP addresses or localhost as hosts",
                 "etcd does not start with a name in a URL that it listens on.",
                 "Use 0.0.0.0 or [::] for all addresses of the host, or 127.0.0.1 for the host itself.",
             )
-    return None
 
 
-def _file(value: str) -> Refused | None:
+def _file(value: str) -> None:
     try:
         directories.normalized(value)
-    except ValueError as error:
-        why, do = (str(part) for part in error.args[1:3])
-        return Refused("the absolute path of a file on the host", why, do)
-    return None
+    except InvalidValue as error:
+        raise InvalidValue("the absolute path of a file on the host", error.why, error.action) from None
 
 
-def _token(value: str) -> Refused | None:
+def _token(value: str) -> None:
     kind, *pairs = value.split(",")
     if kind == "simple" and not pairs:
-        return None
-    allowed = "simple, or jwt,pub-key=FILE,priv-key=FILE,sign-method=METHOD[,ttl=DURATION]"
+        return
+    expected = "simple, or jwt,pub-key=FILE,priv-key=FILE,sign-method=METHOD[,ttl=DURATION]"
     given = dict(pair.partition("=")[::2] for pair in pairs)
     if kind != "jwt" or len(given) != len(pairs) or given.keys() - {"pub-key", "priv-key", "sign-method", "ttl"}:
-        return Refused(allowed, "etcd does not start with anything else.")
+        raise InvalidValue(expected, "etcd does not start with anything else.")
     if given.get("sign-method") not in SIGN_METHODS:
-        return Refused(allowed, f"METHOD is one of {', '.join(sorted(SIGN_METHODS))}.")
+        raise InvalidValue(expected, f"METHOD is one of {', '.join(sorted(SIGN_METHODS))}.")
     if not given.get("priv-key") and not given.get("pub-key"):
-        return Refused(allowed, "Without a key, no token can be signed or verified.")
+        raise InvalidValue(expected, "Without a key, no token can be signed or verified.")
     if "ttl" in given and (not DURATION.fullmatch(given["ttl"]) or not nanoseconds(given["ttl"])):
-        return Refused(allowed, "The ttl is a duration such as 5m.")
+        raise InvalidValue(expected, "The ttl is a duration such as 5m.")
     for name in ("pub-key", "priv-key"):
-        if name in given and (wrong := _file(given[name])):
-            return Refused(f"{allowed}, with {wrong.allowed} as {name}", wrong.why, wrong.do)
-    return None
+        if name in given:
+            try:
+                _file(given[name])
+            except InvalidValue as error:
+                raise InvalidValue(f"{expected}, with {error.expected} as {name}", error.why, error.action) from None
 
 
-def _collector(value: str) -> Refused | None:
+def _collector(value: str) -> None:
     if url(f"http://{value}"):
-        return None
-    return Refused("HOST:PORT of a collector", "etcd takes no URL here.", "Leave the scheme and the path out.")
+        return
+    raise InvalidValue("HOST:PORT of a collector", "etcd takes no URL here.", "Leave the scheme and the path out.")
 
 
-def _outputs(value: str) -> Refused | None:
+def _outputs(value: str) -> None:
     outputs = value.split(",")
     files = [each for each in outputs if each not in OUTPUTS]
     if any(not each.startswith("/") or "." in each.split("/") or ".." in each.split("/") for each in files):
-        return Refused(f"{', '.join(OUTPUTS)}, or absolute paths of files, separated by commas")
+        raise InvalidValue(f"{', '.join(OUTPUTS)}, or absolute paths of files, separated by commas")
     if len(outputs) > 1 and {"default", "systemd/journal"} & set(outputs):
-        return Refused("default or systemd/journal alone", "etcd does not start with one of them beside others.")
-    return None
+        raise InvalidValue("default or systemd/journal alone", "etcd does not start with one of them beside others.")
 
 
-def _rotation(value: str) -> Refused | None:
-    allowed = "a JSON object such as " + '{"maxsize": 100, "maxage": 30, "maxbackups": 5, "compress": true}'
+def _rotation(value: str) -> None:
+    expected = "a JSON object such as " + '{"maxsize": 100, "maxage": 30, "maxbackups": 5, "compress": true}'
     try:
         given = json.loads(value)
     except ValueError:
-        return Refused(allowed, "etcd does not start with JSON that it cannot read.")
+        raise InvalidValue(expected, "etcd does not start with JSON that it cannot read.") from None
     if not isinstance(given, dict):
-        return Refused(allowed)
+        raise InvalidValue(expected)
     for name, inner in given.items():
         if name not in ROTATION:
-            return Refused(f"{allowed}, with the names {', '.join(ROTATION)}", "etcd would ignore any other.")
+            raise InvalidValue(f"{expected}, with the names {', '.join(ROTATION)}", "etcd would ignore any other.")
         if type(inner) is not ROTATION[name] or (isinstance(inner, int) and inner < 0):
-            return Refused(allowed, f"{name} is a {'number' if ROTATION[name] is int else 'boolean'}.")
-    return None
+            raise InvalidValue(expected, f"{name} is a {'number' if ROTATION[name] is int else 'boolean'}.")
+
+
+_SPECIAL: dict[str, Callable[[str], None]] = {
+    "auth-token": _token,
+    "distributed-tracing-address": _collector,
+    "log-outputs": _outputs,
+    "log-rotation-config-json": _rotation,
+}

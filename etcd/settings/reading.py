@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from etcd.settings.problems import Path as Key
-from etcd.settings.problems import Problem, shown
+from etcd.settings.problems import SettingProblem, display_value, invalid, problem
 
 LARGEST = 1 << 20  # bytes; keys, certificates and lists of them are far smaller
 
@@ -13,13 +13,11 @@ class Reader:
 
     def __init__(self, base: Path) -> None:
         self.base = base
-        self.problems: list[Problem] = []
+        self.problems: list[SettingProblem] = []
 
-    def refuse(
-        self, key: Key, got: str, allowed: str, why: str = "", do: str = "", involves: tuple[Key, ...] = ()
-    ) -> None:
-        """Note a problem."""
-        self.problems.append(Problem(key, got, allowed, why, do, involves))
+    def report(self, problem: SettingProblem) -> None:
+        """Add a problem."""
+        self.problems.append(problem)
 
     def located(self, path: Path) -> Path:
         """Return the absolute path of a file named in the settings."""
@@ -29,19 +27,23 @@ class Reader:
             return self.base / path
 
     def text(self, key: Key, path: Path, what: str) -> str | None:
-        """Return the content of a file that holds `what`, or None after noting why not."""
+        """Return the content of a file that holds `what`, or None after reporting why not."""
         located = self.located(path)
         try:
             with located.open("rb") as file:
                 content = file.read(LARGEST + 1)
             if len(content) <= LARGEST:
                 return content.decode()
-            why = f"{shown(key, str(located))} has more than {LARGEST} bytes."
+            why = f"{display_value(key, str(located))} has more than {LARGEST} bytes."
         except OSError as error:
-            why = f"{shown(key, str(located))} cannot be read: {error.strerror}."
+            why = f"{display_value(key, str(located))} cannot be read: {error.strerror}."
         except UnicodeDecodeError:
-            why = f"{shown(key, str(located))} is not a text file."
-        self.refuse(key, shown(key, str(path)), f"a readable file with {what}", why, "Correct the path or the file.")
+            why = f"{display_value(key, str(located))} is not a text file."
+        self.report(
+            invalid(
+                key, display_value(key, str(path)), f"a readable file with {what}", why, "Correct the path or the file."
+            )
+        )
         return None
 
     def one_of(
@@ -50,7 +52,7 @@ class Reader:
         """Return the text given directly as `name` or in a file; both is a problem."""
         file_name = file_name or f"{name}_file"
         if text is not None and path is not None:
-            self.refuse((*key, name), "this and a file", f"one of {name} and {file_name}", do="Remove one of them.")
+            self.report(problem((*key, name), f"cannot be set together with {file_name}", action="Remove one of them."))
             return None
         if path is not None:
             return self.text((*key, file_name), path, what)

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from etcd.settings.problems import SECRET, SECRET_NAMES, Problem
+from etcd.settings.problems import SECRET, SECRET_NAMES, SettingProblem, format_key
 
 # Shorter values are not looked for in text: they would blank letters of innocent words. Where a value is quoted,
-# `shown` has hidden it whatever its length.
+# `display_value` has hidden it whatever its length.
 SHORTEST = 3
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 
@@ -32,31 +32,27 @@ def _values(value: Any, names: Collection[str], *, secret: bool) -> Iterator[str
         yield json.dumps(str(value), ensure_ascii=False)[1:-1]
 
 
-def without(hidden: Collection[str], text: str) -> str:
+def redact(hidden: Collection[str], text: str) -> str:
     """Return `text` with every hidden value replaced, the longest first."""
     for value in sorted(hidden, key=len, reverse=True):
         text = text.replace(value, SECRET)
     return text
 
 
-def redacted(problems: Iterable[Problem], secret_keys: Collection[str], hidden: Collection[str]) -> list[Problem]:
+def redact_problems(
+    problems: Iterable[SettingProblem], secret_keys: Collection[str], hidden: Collection[str]
+) -> list[SettingProblem]:
     """Return the problems without hidden values; the names of settings stay.
 
-    Below `secret_keys` everything quoted goes, since a long value is quoted only in part.
+    Below `secret_keys` everything quoted goes but a name that was meant, since a long value is quoted only in part.
     """
 
-    def safe(problem: Problem, text: str) -> str:
+    def safe(problem: SettingProblem, text: str) -> str:
         if problem.key[0] in secret_keys:
-            text = QUOTED.sub(SECRET, text)
-        return without(hidden, text)
+            names = {json.dumps(name) for name in (format_key(problem.meant or ()), *(problem.meant or ()))}
+            text = QUOTED.sub(lambda quoted: quoted[0] if quoted[0] in names else SECRET, text)
+        return redact(hidden, text)
 
     return [
-        replace(
-            problem,
-            got=safe(problem, problem.got),
-            allowed=safe(problem, problem.allowed),
-            why=safe(problem, problem.why),
-            do=safe(problem, problem.do),
-        )
-        for problem in problems
+        replace(problem, what=safe(problem, problem.what), action=safe(problem, problem.action)) for problem in problems
     ]

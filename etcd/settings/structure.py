@@ -13,18 +13,32 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from etcd.reasons import Reason
 from etcd.settings import addresses
 from etcd.settings.keys import KEYS
 from etcd.settings.model import HOSTS_EXIST, Settings
-from etcd.settings.problems import Path, Problem, shown, spelled
+from etcd.settings.problems import (
+    NO_VALUE,
+    InvalidValue,
+    Path,
+    SettingProblem,
+    display_value,
+    format_key,
+    invalid,
+    missing,
+    problem,
+    unknown,
+)
 
 TYPES = {
-    "model_type": "a map",
-    "dict_type": "a map",
+    "model_type": "a mapping",
+    "dict_type": "a mapping",
     "tuple_type": "a list",
     "string_type": "text",
     "path_type": "the path of a file or folder on this machine",
 }
+# What may stand below a mapping by name; {} is the name.
+EXAMPLES: dict[Path, str] = {("nodes",): "{}: {{address: 192.0.2.13}}"}
 MOST_NODES = 9
 MAPS = frozenset({"model_type", "dict_type"})
 
@@ -35,13 +49,13 @@ def decoded(raw: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in raw.items():
         key = KEYS.get(name)
         if key and key.kind == "object" and isinstance(value, str):
-            with contextlib.suppress(ValueError):  # validation reports text where a map belongs
+            with contextlib.suppress(ValueError):  # validation reports text where a mapping belongs
                 value = json.loads(value)
         result[name] = copy.deepcopy(value)
     return result
 
 
-def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Settings, list[Problem]]:
+def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Settings, list[SettingProblem]]:
     """Return the settings without the values that are wrong, and what is wrong with those.
 
     The rest is validated again without them, so that the checks of what remains can still be made.
@@ -52,21 +66,20 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
         try:
             context = {HOSTS_EXIST: remaining.get("hosts", "ssh") == "ssh"}
             settings = Settings.model_validate(remaining, context=context)
-            meant = {problem.meant for problem in problems}
-            return settings, [each for each in problems if each.got != "nothing" or each.key not in meant]
+            return settings, _without_consequences(problems)
         except ValidationError as error:
-            found = error.errors(include_url=False)
-        for detail in found:
-            problem = _problem(detail, secret_keys)
-            if detail["type"] == "missing" and any(known.key == problem.key for known in problems):
+            details = error.errors(include_url=False)
+        for detail in details:
+            found = _problem(detail, secret_keys)
+            if detail["type"] == "missing" and any(known.key == found.key for known in problems):
                 pass  # it was there, was wrong, and is out
-            elif problem not in problems:
-                problems.append(problem)
+            elif found not in problems:
+                problems.append(found)
             _remove(remaining, detail)
     raise AssertionError("the settings stay invalid after every invalid value was taken out")
 
 
-def _count(nodes: Any) -> list[Problem]:
+def _count(nodes: Any) -> list[SettingProblem]:
     """Judge the number of nodes as given, since a node with a wrong value is left out of what is checked later."""
     if not isinstance(nodes, dict) or 1 <= len(nodes) <= MOST_NODES:
         return []
@@ -75,7 +88,13 @@ def _count(nodes: Any) -> list[Problem]:
     else:
         why = "Every write goes to every member, and beyond 9 each one more makes the cluster slower, not safer."
         do = "Use 3 or 5."
-    return [Problem(("nodes",), f"{len(nodes)} nodes", f"1 to {MOST_NODES} nodes", why, do)]
+    return [problem(("nodes",), f"{len(nodes)} nodes; expected 1 to {MOST_NODES}", why, do)]
+
+
+def _without_consequences(problems: list[SettingProblem]) -> list[SettingProblem]:
+    """Return the problems without those of a setting that is missing because its name is wrong."""
+    meant = {each.meant for each in problems}
+    return [each for each in problems if each.key not in meant or each.reason is not Reason.SETTING_MISSING]
 
 
 def _path(detail: ErrorDetails) -> Path:
@@ -83,41 +102,46 @@ def _path(detail: ErrorDetails) -> Path:
     return tuple(part for part in parts if part != "[key]")
 
 
-def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> Problem:
+def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> SettingProblem:
     key, kind, value = _path(detail), detail["type"], detail["input"]
     if kind == "missing":
-        return Problem(key, "nothing", _description(key), "It has no default.", f"Set {spelled(key)}.")
+        return missing(key, _description(key), action=f"Set {format_key(key)}.")
     if kind == "extra_forbidden":
         return _unknown(key)
     if detail["loc"][-1] == "[key]":
         key = key[:-1] or key
-    got = shown(key, value, secret_keys)
+    got = display_value(key, value, secret_keys)
     if kind in MAPS and isinstance(value, (str, bytes)):
-        # A secret may stand where the map around it belongs. Pulumi gives a key with nothing below it as empty text.
-        got = "text" if value.strip() not in ("", "null") else "nothing"
+        # A secret may stand where the mapping around it belongs. Pulumi gives a key without a value as empty text.
+        got = "text" if value.strip() not in ("", "null") else NO_VALUE
     context = detail.get("ctx", {})
     if kind == "literal_error":
-        return Problem(key, got, str(context["expected"]).replace("'", ""))
+        return invalid(key, got, str(context["expected"]).replace("'", ""))
     if kind in TYPES:
         quote = "Put the value in quotes." if kind == "string_type" and isinstance(value, (int, float)) else ""
-        return Problem(key, got, TYPES[kind], do=quote)
-    return Problem(key, got, str(context["allowed"]), str(context["why"]), str(context["do"]))
+        example = EXAMPLES.get(key[:-1], "").format(key[-1])
+        return invalid(key, got, TYPES[kind] + (f", such as {example}" if example else ""), action=quote)
+    error = context["error"]
+    assert isinstance(error, InvalidValue)
+    return invalid(key, got, error.expected, error.why, error.action)
 
 
 def _description(key: Path) -> str:
     if key == ("nodes",):
-        return "a map of 1 to 9 nodes by name, each with its `address`"
-    return addresses.ALLOWED if key[-1] in ("address", "host") else str(_field(key).description).rstrip(".")
+        return "a mapping of 1 to 9 nodes, such as {etcd-1: {address: 192.0.2.11}}"
+    text = addresses.ALLOWED if key[-1] in ("address", "host") else str(_field(key).description).rstrip(".")
+    return text if text[1].isupper() else text[0].lower() + text[1:]
 
 
-def _unknown(key: Path) -> Problem:
+def _unknown(key: Path) -> SettingProblem:
     known = sorted(known_names(key[:-1]))
     near = difflib.get_close_matches(key[-1].lower().replace("-", "_"), known, n=1, cutoff=0.6)
-    why = "No setting has this name, and a setting nobody reads would change nothing in silence."
     if near:
         meant = (*key[:-1], near[0])
-        return Problem(key, "", f"{spelled(meant)}, the nearest known setting", why, "Correct the name.", meant=meant)
-    return Problem(key, "", ", ".join(known), why, "Take one of these names, or remove it.")
+        return unknown(key, "setting", near=format_key(meant), meant=meant)
+    where = f" of {format_key(key[:-1])}" if key[:-1] else ""
+    why = f"The settings{where} are {', '.join(known)}."
+    return unknown(key, "setting", why, "Use one of them, or remove it.")
 
 
 def _field(key: Path) -> FieldInfo:

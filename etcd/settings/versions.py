@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-from etcd.settings.fields import refuse
-from etcd.versions import Minor, Number, minor, parse
+from etcd.settings.problems import InvalidValue
+from etcd.versions import Minor, Number, minor, parse, text
 
 MINORS: tuple[Minor, ...] = ((3, 5), (3, 6), (3, 7))
 OLDEST: Number = (3, 5, 32)
@@ -50,9 +50,11 @@ FAULTS = (
 NEWEST_ADVISED: dict[Minor, str] = {(3, 6): "3.6.14", (3, 7): "3.7.1"}
 
 
-def _spelled(value: Any) -> str:
+def _normalized(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"v?(?:0|[1-9][0-9]{0,3})(?:\.(?:0|[1-9][0-9]{0,3})){2}", value):
-        raise refuse("a version of three numbers, such as 3.6.14", do="Put it in quotes and give all three numbers.")
+        raise InvalidValue(
+            "a version of three numbers, such as 3.6.14", action="Put it in quotes and give all three numbers."
+        )
     return value.removeprefix("v")
 
 
@@ -66,14 +68,16 @@ def _supported(value: str) -> str:
             )
         else:
             why = "Its line gets no fixes, and its options differ from those this program writes."
-        raise refuse(allowed, why, "Give 3.6.14, or 3.5.33 for a cluster that runs 3.5.")
+        raise InvalidValue(allowed, why, "Use 3.6.14, or 3.5.33 for a cluster that runs 3.5.")
     if minor(value) not in MINORS:
-        raise refuse(allowed, "Nobody has checked which options a later line knows.", "Give a version of a known line.")
+        raise InvalidValue(
+            allowed, f"etcd {text(minor(value))} is not supported yet.", "Use a version of a supported line."
+        )
     return value
 
 
-VersionText = Annotated[str, BeforeValidator(_spelled)]
-Version = Annotated[str, BeforeValidator(_spelled), AfterValidator(_supported)]
+VersionText = Annotated[str, BeforeValidator(_normalized)]
+Version = Annotated[str, BeforeValidator(_normalized), AfterValidator(_supported)]
 
 
 def warnings(version: str) -> list[str]:

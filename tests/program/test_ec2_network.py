@@ -188,8 +188,8 @@ def failure(cloud: Ec2, **ec2: Any) -> str:
 def test_subnets_of_different_vpcs_are_refused_before_anything_is_made() -> None:
     cloud = Ec2(vpcs={**dict.fromkeys(SUBNETS, "vpc-1"), "subnet-00000003": "vpc-2"})
     assert failure(cloud) == (
-        "ec2.subnet_ids: got subnets of different VPCs: subnet-00000001 in vpc-1, subnet-00000002 in vpc-1,"
-        " subnet-00000003 in vpc-2; allowed: subnets of one VPC. Members reach each other by their private addresses."
+        "ec2.subnet_ids: expected subnets of one VPC, got subnet-00000001 in vpc-1, subnet-00000002 in vpc-1,"
+        " subnet-00000003 in vpc-2. Members reach each other by their private addresses."
         " Leave only the subnets of one VPC."
     )
     assert cloud.made == [], "only the provider was there"
@@ -197,14 +197,14 @@ def test_subnets_of_different_vpcs_are_refused_before_anything_is_made() -> None
 
 def test_a_subnet_without_ipv4_is_refused() -> None:
     cloud = Ec2(ipv6_only={"subnet-00000002"})
-    assert failure(cloud).startswith('ec2.subnet_ids: got "subnet-00000002", a subnet for IPv6 only; allowed: subnets')
+    assert failure(cloud).startswith('ec2.subnet_ids: "subnet-00000002" is for IPv6 only; expected subnets')
     assert cloud.made == []
 
 
 def test_a_subnet_that_is_not_there_is_named() -> None:
     cloud = Ec2(vpcs={"subnet-00000001": "vpc-1"})
     text = failure(cloud)
-    assert text.startswith('ec2.subnet_ids: got "subnet-00000002"; allowed: ids of subnets in the region.')
+    assert text.startswith('ec2.subnet_ids: "subnet-00000002" cannot be looked up in the region. EC2 answered: ')
     assert "no subnet subnet-00000002" in text and "ec2:DescribeSubnets" in text
     assert cloud.made == []
 

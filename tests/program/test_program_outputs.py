@@ -101,6 +101,15 @@ def test_every_mistake_is_told_at_once_and_nothing_is_registered() -> None:
     assert {problem.split(":")[0] for problem in problems} == {"nodes.a.address", "version", "client_port"}
 
 
+def test_a_misspelled_namespace_is_refused_whatever_stands_below_it() -> None:
+    with pytest.raises(pulumi.RunError) as caught:
+        deploy({**config(), "etcd-clutser:etcd": '{"heartbeat-intervall": "300"}'})
+    assert [line.partition("?")[0] for line in str(caught.value).splitlines()] == [
+        'etcd-clutser:etcd: unknown namespace; did you mean "etcd-cluster:etcd"',
+        'etcd.heartbeat-intervall: unknown etcd 3.6 option; did you mean "heartbeat-interval"',
+    ]
+
+
 def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
     (problem,) = refused(client_prot=2379)
     assert problem.startswith("client_prot:") and "client_port" in problem
@@ -113,8 +122,8 @@ def test_a_setting_in_a_misspelled_namespace_is_the_one_problem() -> None:
         deploy(settings)
     assert str(caught.value).splitlines() == [
         (
-            "etcd-clutser:nodes: allowed: etcd-cluster:nodes. Nothing reads the namespace etcd-clutser, so the value "
-            "would be ignored. Correct the name."
+            'etcd-clutser:nodes: unknown namespace; did you mean "etcd-cluster:nodes"? Nothing reads etcd-clutser, so'
+            " the value would be ignored."
         )
     ]
 

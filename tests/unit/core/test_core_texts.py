@@ -116,3 +116,17 @@ def test_an_error_of_one_problem_keeps_its_kind() -> None:
 
     error = Special.of(Reason.HOST_UNREACHABLE, "a", "it is off", "Turn it on")
     assert isinstance(error, Special) and str(error) == "a: it is off. Turn it on."
+
+
+@pytest.mark.parametrize(
+    ("what", "action", "text"),
+    [
+        ("it is full", "Free some space", "a: it is full. Free some space."),
+        ("it is full", "", "a: it is full."),
+        ('did you mean "b"?', "", 'a: did you mean "b"?'),
+        ("a key: ssh-ed25519 AAAA…", "Set it", "a: a key: ssh-ed25519 AAAA… Set it."),
+        ("etcd said:\npanic\n", "Fix it", "a: etcd said:\npanic\nFix it."),
+    ],
+)
+def test_a_problem_is_written_in_whole_sentences(what: str, action: str, text: str) -> None:
+    assert str(Problem(Reason.SETTING_INVALID, "a", what, action)) == text

@@ -45,7 +45,8 @@ def test_a_key_file_is_read(tmp_path: Path) -> None:
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
     assert said(tmp_path, ssh(private_key_file="key", host_key_policy="accept-new")) == [
         (
-            f'ssh.private_key_file: got "key"; allowed: a readable file with a private key. "{tmp_path}/key" cannot be'
+            f'ssh.private_key_file: invalid value "key"; expected a readable file with a private key.'
+            f' "{tmp_path}/key" cannot be'
             " read: No such file or directory. Correct the path or the file."
         )
     ]
@@ -69,11 +70,17 @@ def test_a_folder_as_key_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "ssh.private_key_file: got nothing; allowed: one of ssh.private_key_file, ssh.private_key and ssh.agent."),
+        ({}, "ssh.private_key_file: missing; expected one of ssh.private_key_file, ssh.private_key and ssh.agent."),
         ({"private_key": LOGIN_KEY, "agent": True}, "Where a key is given, the agent is never asked."),
-        ({"private_key": LOGIN_KEY, "private_key_file": "key"}, "allowed: one of private_key and private_key_file."),
-        ({"private_key": "garbage"}, "ssh.private_key: got [secret]; allowed: a private key as ssh-keygen writes it."),
-        ({"private_key_file": LOGIN_KEY}, "ssh.private_key_file: got [secret]; allowed: the path of a file"),
+        (
+            {"private_key": LOGIN_KEY, "private_key_file": "key"},
+            "ssh.private_key: cannot be set together with private_key_file.",
+        ),
+        (
+            {"private_key": "garbage"},
+            "ssh.private_key: invalid value [secret]; expected a private key as ssh-keygen writes it.",
+        ),
+        ({"private_key_file": LOGIN_KEY}, "ssh.private_key_file: invalid value [secret]; expected the path of a file"),
     ],
 )
 def test_a_login_that_cannot_work_is_refused(tmp_path: Path, given: dict[str, Any], expected: str) -> None:
@@ -93,11 +100,17 @@ def test_the_key_of_an_agent_is_chosen_by_its_public_half(tmp_path: Path, commen
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"private_key": LOGIN_KEY, "agent_key": KEY}, "allowed: nothing without ssh.agent. It chooses a key of the"),
-        ({"agent": True, "agent_key": "garbage"}, "ssh.agent_key: got "),
-        ({"agent": True, "agent_key": LOGIN_KEY}, "ssh.agent_key: got [secret]; allowed: a public key"),
-        ({"agent": True, "agent_key": KEY, "agent_key_file": "x"}, "allowed: one of agent_key and agent_key_file."),
-        ({"agent": True, "agent_key_file": "gone.pub"}, 'ssh.agent_key_file: got "gone.pub"; allowed: a readable file'),
+        ({"private_key": LOGIN_KEY, "agent_key": KEY}, "must not be set without ssh.agent. It selects a key of the"),
+        ({"agent": True, "agent_key": "garbage"}, "ssh.agent_key: invalid value "),
+        ({"agent": True, "agent_key": LOGIN_KEY}, "ssh.agent_key: invalid value [secret]; expected a public key"),
+        (
+            {"agent": True, "agent_key": KEY, "agent_key_file": "x"},
+            "ssh.agent_key: cannot be set together with agent_key_file.",
+        ),
+        (
+            {"agent": True, "agent_key_file": "gone.pub"},
+            'ssh.agent_key_file: invalid value "gone.pub"; expected a readable file',
+        ),
     ],
 )
 def test_a_chosen_key_that_cannot_be_is_refused(tmp_path: Path, given: dict[str, Any], expected: str) -> None:
@@ -107,7 +120,7 @@ def test_a_chosen_key_that_cannot_be_is_refused(tmp_path: Path, given: dict[str,
 
 def test_a_misspelt_key_file_is_not_also_a_missing_key(tmp_path: Path) -> None:
     (found,) = said(tmp_path, ssh(private_key_flie="key", host_key_policy="accept-new"))
-    assert "ssh.private_key_file, the nearest known setting" in found
+    assert 'did you mean "ssh.private_key_file"?' in found
 
 
 def encrypted(folder: Path, passphrase: str, *options: str) -> str:
@@ -125,12 +138,13 @@ def test_an_encrypted_key_opens_with_its_passphrase_only(tmp_path: Path) -> None
     assert settings.ssh.private_key == key
     assert said(tmp_path, ssh(**common)) == [
         (
-            "ssh.private_key: got [secret]; allowed: a private key as ssh-keygen writes it. The key is encrypted."
+            "ssh.private_key: invalid value [secret]; expected a private key as ssh-keygen writes it."
+            " The key is encrypted."
             " Set ssh.passphrase, or use an agent with ssh.agent: true."
         )
     ]
     assert said(tmp_path, ssh(passphrase="close sesame", **common)) == [
-        "ssh.passphrase: got [secret]; allowed: the passphrase of the key. It does not open the key."
+        "ssh.passphrase: invalid value [secret]; expected the passphrase of the key. It does not open the key."
     ]
 
 
@@ -140,7 +154,7 @@ def test_an_encrypted_key_in_opensshs_format_opens_with_its_passphrase_only(tmp_
     common: dict[str, Any] = {"private_key": key, "host_key_policy": "accept-new"}
     assert load(ssh(passphrase="open sesame", **common))[0].ssh.passphrase == "open sesame"
     assert said(tmp_path, ssh(passphrase="close sesame", **common)) == [
-        "ssh.passphrase: got [secret]; allowed: the passphrase of the key. It does not open the key."
+        "ssh.passphrase: invalid value [secret]; expected the passphrase of the key. It does not open the key."
     ]
 
 
@@ -202,9 +216,9 @@ def test_a_hashed_known_host_is_found(tmp_path: Path) -> None:
 def test_an_unknown_host_is_told_with_what_to_do(tmp_path: Path) -> None:
     assert problems(tmp_path, nodes=ONE, ssh=known_hosts(tmp_path, f"192.0.2.9 {HOST_KEY}")) == [
         (
-            "nodes.n1.ssh.host_key: got nothing, and ssh.known_hosts_file has no 192.0.2.1:22; allowed: an ed25519 or"
-            " ecdsa host key, such as ssh-ed25519 AAAA… Without its key, the program could be talking to any machine"
-            " that answers at a host's address. Add the line of ssh-keyscan -t ed25519 -p 22 192.0.2.1 after"
+            "nodes.n1.ssh.host_key: missing; expected an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…, or a"
+            " line for 192.0.2.1:22 in ssh.known_hosts_file. Without its key, any machine that answers at a host's"
+            " address could pass for it. Add the line of ssh-keyscan -t ed25519 -p 22 192.0.2.1 after"
             " comparing it with the host's own, or set ssh.host_key_policy to accept-new to trust the first one seen."
         )
     ]
@@ -213,23 +227,24 @@ def test_an_unknown_host_is_told_with_what_to_do(tmp_path: Path) -> None:
 def test_hosts_without_any_key_are_told_in_one_line() -> None:
     (found,) = problems(ssh={"host_key_policy": "pinned"})
     assert found.startswith(
-        "ssh.known_hosts_file: got nothing, and no host_key for nodes.a, nodes.b, nodes.c; allowed:"
+        "ssh.known_hosts_file: missing; expected a file in known_hosts format, or host_key for nodes.a, nodes.b,"
+        " nodes.c. Without"
     )
 
 
 def test_a_revoked_host_key_is_not_used(tmp_path: Path) -> None:
     lines = (f"192.0.2.1 {HOST_KEY}", f"@revoked 192.0.2.1 {HOST_KEY}")
     (found,) = problems(tmp_path, nodes=ONE, ssh=known_hosts(tmp_path, *lines))
-    assert "has no 192.0.2.1:22" in found
+    assert "or a line for 192.0.2.1:22 in ssh.known_hosts_file" in found
 
 
 def test_an_rsa_host_key_is_refused_with_the_reason(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, nodes=ONE, ssh=known_hosts(tmp_path, f"192.0.2.1 {RSA_HOST_KEY}"))
     reason = "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
-    assert "got only ssh-rsa in ssh.known_hosts_file" in found
+    assert "ssh.known_hosts_file has only ssh-rsa for 192.0.2.1:22; expected an ed25519" in found
     assert reason in found
     (found,) = problems(nodes={"n1": {"address": "192.0.2.1", "ssh": {"host_key": RSA_HOST_KEY}}})
-    assert found.startswith("nodes.n1.ssh.host_key: got ssh-rsa; allowed: an ed25519 or ecdsa host key")
+    assert found.startswith("nodes.n1.ssh.host_key: invalid value ssh-rsa; expected an ed25519 or ecdsa host key")
     assert reason in found
 
 
@@ -259,7 +274,8 @@ def test_a_bastion_is_completed_and_its_host_key_demanded(tmp_path: Path) -> Non
     assert (bastion.user, bastion.port, bastion.host_key) == ("root", 22, KEY)
     assert bastion.private_key == LOGIN_KEY
     (found,) = problems(tmp_path, nodes=ONE, ssh={**given, "bastion": {"host": "203.0.113.2"}})
-    assert found.startswith("ssh.bastion.host_key: got nothing, and ssh.known_hosts_file has no 203.0.113.2:22")
+    assert found.startswith("ssh.bastion.host_key: missing; expected an ed25519")
+    assert "or a line for 203.0.113.2:22 in ssh.known_hosts_file" in found
 
 
 def test_sums_come_from_the_settings_then_their_file_then_the_repository(tmp_path: Path) -> None:
@@ -281,25 +297,25 @@ def test_a_file_of_sums_may_begin_with_the_version(tmp_path: Path) -> None:
 def test_a_file_of_sums_in_another_form_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "sums").write_text(content)
     (found,) = problems(tmp_path, binaries={"checksums_file": "sums"})
-    assert found.startswith('binaries.checksums_file: got "sums"; allowed: YAML of architectures')
+    assert found.startswith('binaries.checksums_file: invalid value "sums"; expected YAML of architectures')
 
 
 def test_a_named_architecture_needs_its_own_sum() -> None:
     given = {"n1": {"address": "192.0.2.1", "architecture": "arm64"}}
     sums = {"3.6.20": {"amd64": "0" * 64}}
     (found,) = problems(nodes=given, version="3.6.20", binaries={"checksums": sums})
-    assert found.startswith('binaries.checksums["3.6.20"].arm64: got nothing')
+    assert found.startswith('binaries.checksums["3.6.20"].arm64: missing')
 
 
 @pytest.mark.parametrize(
     ("binaries", "expected"),
     [
-        ({"source": "push"}, "allowed: the folder with the archives, as binaries.source is push."),
+        ({"source": "push"}, "expected the folder with the archives, as binaries.source is push."),
         ({"source": "push", "archive_dir": "none"}, "There is no such folder."),
-        ({"source": "push", "archive_dir": "."}, "allowed: a folder with etcd-v3.6.14-linux-amd64.tar.gz."),
-        ({"checksums": {"3.6.14": {"amd64": "xyz"}}}, "allowed: a SHA-256 sum: 64 lower-case hexadecimal digits."),
-        ({"checksums": {"3.6.14": {"mips": "0" * 64}}}, "allowed: amd64 or arm64."),
-        ({"ca_certificate": "garbage"}, "allowed: PEM certificates. It cannot be read as certificates."),
+        ({"source": "push", "archive_dir": "."}, "expected a folder with etcd-v3.6.14-linux-amd64.tar.gz."),
+        ({"checksums": {"3.6.14": {"amd64": "xyz"}}}, "expected a SHA-256 sum: 64 lower-case hexadecimal digits."),
+        ({"checksums": {"3.6.14": {"mips": "0" * 64}}}, "expected amd64 or arm64."),
+        ({"ca_certificate": "garbage"}, "expected PEM certificates, got text. It cannot be read as certificates."),
     ],
 )
 def test_binaries_that_cannot_be_had_are_refused(tmp_path: Path, binaries: dict[str, Any], expected: str) -> None:
@@ -316,7 +332,7 @@ def test_the_certificate_of_a_mirrors_ca_is_read(tmp_path: Path) -> None:
 def test_a_password_in_a_url_is_not_shown() -> None:
     (found,) = problems(binaries={"http_proxy": "socks://user:hunter2@proxy"})
     assert "hunter2" not in found
-    assert 'got "socks://[secret]@proxy"' in found
+    assert 'invalid value "socks://[secret]@proxy"' in found
 
 
 def test_a_brought_ca_is_read_from_its_files(tmp_path: Path) -> None:
@@ -344,11 +360,17 @@ UNSIGNING, UNSIGNING_KEY = authority(signs=False)
         ({"certificate": FUTURE, "private_key": FUTURE_KEY}, "It is valid only from "),
         ({"certificate": LEAF, "private_key": LEAF_KEY}, "Its basic constraints do not say CA."),
         ({"certificate": UNSIGNING, "private_key": UNSIGNING_KEY}, "Its key usage does not allow signing"),
-        ({"certificate": CERTIFICATE}, "ca.client.private_key: got nothing; allowed: private_key or private_key_file."),
-        ({"private_key": CA_KEY}, "ca.client.certificate: got nothing"),
+        ({"certificate": CERTIFICATE}, "ca.client.private_key: missing; expected private_key or private_key_file."),
+        ({"private_key": CA_KEY}, "ca.client.certificate: missing;"),
         ({"certificate": "garbage", "private_key": CA_KEY}, "It cannot be read as a certificate."),
-        ({"certificate": CERTIFICATE + EXPIRED, "private_key": CA_KEY}, "Which of them signs would be a guess."),
-        ({"certificate": CERTIFICATE, "private_key": "garbage"}, "ca.client.private_key: got [secret]; allowed:"),
+        (
+            {"certificate": CERTIFICATE + EXPIRED, "private_key": CA_KEY},
+            "2 certificates; expected one PEM certificate of a CA. It is not clear which of them signs.",
+        ),
+        (
+            {"certificate": CERTIFICATE, "private_key": "garbage"},
+            "ca.client.private_key: invalid value [secret]; expected",
+        ),
         ({"certificate": CERTIFICATE, "private_key_file": "none"}, "cannot be read: No such file or directory."),
     ],
 )
@@ -365,7 +387,7 @@ def test_a_ca_without_key_usage_may_sign() -> None:
 def test_a_peer_ca_beside_a_shared_one_is_refused() -> None:
     given = {"certificate": CERTIFICATE, "private_key": CA_KEY}
     (found,) = problems(ca={"shared": True, "peer": given})
-    assert found.startswith("ca.peer: got a CA; allowed: nothing while ca.shared is true.")
+    assert found.startswith("ca.peer: must not be set while ca.shared is true.")
 
 
 def test_one_ca_given_twice_is_refused() -> None:
@@ -393,15 +415,15 @@ def test_a_ca_that_ends_within_a_year_is_warned_of() -> None:
     [
         (
             {"certificates": {"validity_days": 30}},
-            "certificates.renew_before_days: got 30; allowed: fewer days than certificates.validity_days, which is 30.",
+            "renew_before_days: invalid value 30; expected fewer days than certificates.validity_days, which is 30.",
         ),
         (
             {"clients": {"admin": {"validity_days": 7}}},
-            "allowed: fewer days than clients.admin.validity_days, which is 7.",
+            "expected fewer days than clients.admin.validity_days, which is 7.",
         ),
         (
             {"certificates": {"ca_validity_days": 365}},
-            "certificates.ca_validity_days: got 365; allowed: more days than certificates.validity_days, which is 365.",
+            "ca_validity_days: invalid value 365; expected more days than certificates.validity_days, which is 365.",
         ),
         ({"clients": {"An Admin": {}}}, "It becomes part of resource names."),
         (

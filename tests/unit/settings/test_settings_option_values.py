@@ -22,7 +22,7 @@ def named(case: dict[str, str]) -> str:
 @pytest.mark.parametrize("case", [case for case in ENDS if case not in UNSEEN], ids=named)
 def test_what_etcd_does_not_start_with_is_refused(case: dict[str, str]) -> None:
     (found,) = problems(etcd=case)
-    assert any(found.startswith(f"etcd.{name}: got ") for name in case) or "election-timeout" in found
+    assert any(found.startswith(f"etcd.{name}: ") for name in case) or "election-timeout" in found
 
 
 @pytest.mark.parametrize("case", SERVES, ids=named)
@@ -61,7 +61,7 @@ UNSAFE = [
 @pytest.mark.parametrize(("name", "value", "why"), UNSAFE)
 def test_what_opens_the_store_or_weakens_it_needs_leave_by_name(name: str, value: str, why: str) -> None:
     (found,) = problems(etcd={name: value})
-    assert found.startswith(f'etcd.{name}: got "{value}"')
+    assert found.startswith(f'etcd.{name}: invalid value "{value}"')
     assert why in found
     assert f"name {name} in allow_unsafe_etcd_options" in found
 
@@ -76,13 +76,13 @@ def test_one_nodes_unsafe_option_needs_leave_too() -> None:
     given = nodes("192.0.2.1", "192.0.2.2", "192.0.2.3")
     given["n2"]["etcd"] = {"listen-client-http-urls": "http://127.0.0.1:2382"}
     (found,) = problems(nodes=given)
-    assert found.startswith("nodes.n2.etcd.listen-client-http-urls: got ")
+    assert found.startswith("nodes.n2.etcd.listen-client-http-urls: invalid value ")
 
 
 @pytest.mark.parametrize("name", ["unsafe-no-fsync", "data-dir", "pre-vote", "no-such-option"])
 def test_leave_for_what_needs_none_or_gets_none_is_refused(name: str) -> None:
     (found,) = problems(allow_unsafe_etcd_options=[name])
-    assert found.startswith(f'allow_unsafe_etcd_options[0]: got "{name}"; allowed: cipher-suites, ')
+    assert found.startswith(f'allow_unsafe_etcd_options[0]: invalid value "{name}"; expected cipher-suites, ')
 
 
 @pytest.mark.parametrize("name", ["unsafe-no-fsync", "force-new-cluster", "client-cert-auth", "auto-tls"])
@@ -93,15 +93,15 @@ def test_no_leave_is_given_for_what_would_cost_data_or_certificates(name: str) -
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("heartbeat-interval", "250ms", "allowed: a whole number of milliseconds, without a unit."),
+        ("heartbeat-interval", "250ms", "expected a whole number of milliseconds, without a unit."),
         (
             "quota-backend-bytes",
             "8G",
-            "allowed: a whole number of bytes, without a unit, such as 2147483648 for 2 GiB.",
+            "expected a whole number of bytes, without a unit, such as 2147483648 for 2 GiB.",
         ),
         ("cipher-suites", "ECDHE-ECDSA-AES128-GCM-SHA256", f"Write {ECDSA_GCM}."),
-        ("listen-metrics-urls", "http://127.0.0.1:2379", "2379 is client_port, and only one can listen there."),
-        ("listen-metrics-urls", "http://0.0.0.0:22", "22 is the SSH port"),
+        ("listen-metrics-urls", "http://127.0.0.1:2379", "Only one can listen on 2379, which is client_port."),
+        ("listen-metrics-urls", "http://0.0.0.0:22", "Only one can listen on 22, which is the SSH port"),
         ("log-outputs", "/var/log/etcd/etcd.log", "The unit lets etcd write nowhere else"),
         ("client-crl-file", "/tmp/crl.pem", "lost at the next boot"),
         ("log-outputs", {"a": "b"}, "etcd has no maps in its options."),
@@ -175,4 +175,4 @@ def test_pings_that_etcd_hangs_up_on_are_warned_of() -> None:
 
 def test_one_misspelled_option_is_one_problem() -> None:
     (found,) = problems(etcd={"--heartbeat-interval": "500"})
-    assert "heartbeat-interval, the nearest option" in found
+    assert 'did you mean "heartbeat-interval"?' in found
