@@ -5,7 +5,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from etcd.settings import KEYS, SettingProblem, Settings, SettingsError, load
+from etcd.errors import Problem
+from etcd.settings import KEYS, Settings, SettingsError, load
 from etcd.settings.namespaces import misplaced
 
 
@@ -22,16 +23,16 @@ def read_settings() -> Settings:
     try:
         settings, more = load({name: _value(name, config[key]) for name, key in keys.items()}, secret)
     except SettingsError as error:
-        raise _refusal([*problems, *error.problems]) from None
+        raise _refusal(*problems, *error.problems) from None
     if problems:
-        raise _refusal(problems)
+        raise _refusal(*problems)
     for warning in [*warnings, *more]:
         pulumi.warn(warning)
     return settings
 
 
-def _refusal(problems: list[SettingProblem]) -> pulumi.RunError:
-    return pulumi.RunError(str(SettingsError(problems)))
+def _refusal(*problems: Problem) -> pulumi.RunError:
+    return pulumi.RunError(str(SettingsError(*problems)))
 
 
 def _value(name: str, text: str) -> Any:

@@ -28,5 +28,5 @@ def load(
     wrong += wrong_keys(found)
     problems += drop_dependent(checks.run(settings), wrong)
     if problems:
-        raise SettingsError(redact_problems(problems, secret_keys, hidden))
+        raise SettingsError(*redact_problems(problems, secret_keys, hidden))
     return settings, [redact(hidden, warning) for warning in checks.warnings(settings)]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etcd.errors import Problem
+from etcd.errors import ClusterError, Problem
 from etcd.reasons import Reason
 
 # Names of settings whose values are never shown, wherever they stand.
@@ -79,12 +79,8 @@ def unknown(
     return problem(key, text, why, action, reason=Reason.SETTING_UNKNOWN, meant=meant)
 
 
-class SettingsError(Exception):
+class SettingsError(ClusterError):
     """The settings cannot be used. Its text has one line per problem."""
-
-    def __init__(self, problems: Iterable[SettingProblem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def format_key(key: Sequence[str]) -> str:

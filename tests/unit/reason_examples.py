@@ -54,7 +54,7 @@ from etcd.preflight import Expectation
 from etcd.query import Query
 from etcd.reasons import Reason
 from etcd.repeats import Repeats
-from etcd.settings import Authority
+from etcd.settings import Authority, load
 from etcd.ssh import Result, Session
 from etcd.wal import WalIdentity
 from plugin import rollout
@@ -91,6 +91,15 @@ def example(*reasons: Reason) -> Callable[[Example], Example]:
         return function
 
     return keep
+
+
+# the settings
+
+EXAMPLES |= {
+    Reason.SETTING_UNKNOWN: lambda: load({"nodes": {"a": {"address": "192.0.2.1"}}, "versoin": "3.6.14"}),
+    Reason.SETTING_MISSING: lambda: load({}),
+    Reason.SETTING_INVALID: lambda: load({"nodes": {"a": {"address": "192.0.2.1"}}, "client_port": "many"}),
+}
 
 
 # the way to a host

@@ -6,6 +6,11 @@ from reason_examples import EXAMPLES, problems_of
 from etcd.reasons import Reason
 
 TEXTS: dict[Reason, str] = {
+    Reason.SETTING_UNKNOWN: 'versoin: unknown setting; did you mean "version"?',
+    Reason.SETTING_MISSING: (
+        "nodes: missing; expected a mapping of 1 to 9 nodes, such as {etcd-1: {address: 192.0.2.11}}. Set nodes."
+    ),
+    Reason.SETTING_INVALID: 'client_port: invalid value "many"; expected a whole number from 1 to 65535.',
     Reason.HOST_UNREACHABLE: (
         "a: cannot connect to 192.0.2.1:22: connection refused. Check that the host is on, that sshd listens "
         "there, and the node's `address` and `ssh` settings."
