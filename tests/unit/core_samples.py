@@ -2,15 +2,15 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from etcd.errors import Problem
+from etcd.errors import ClusterError, Problem
 from etcd.layout import Layout
 from etcd.member import Member
 from etcd.observation import HostFacts, ListedMember, MemberStatus, Stamp
-from etcd.planning import Attempt, Target, TargetMember, born_text
+from etcd.planning import Attempt, Observed, Refusal, Target, TargetMember, born_text, plan
 from etcd.reasons import Reason
 from etcd.wal import WalIdentity
 
@@ -59,6 +59,33 @@ def attempt(names: Iterable[str] = "abc", token: str = "t1") -> str:
 def down(name: str) -> Problem:
     """Return what an unreachable host looks like."""
     return Problem(Reason.HOST_UNREACHABLE, name, "cannot connect to it", "Check the host")
+
+
+Identity = frozenset[tuple[Reason, str]]
+
+
+def named(reason: Reason, nodes: Iterable[str]) -> Identity:
+    """Return what makes an error of one problem for each of these nodes or settings."""
+    return frozenset((reason, node) for node in nodes)
+
+
+def refused(
+    seen: Observed,
+    wanted: Target | None = None,
+    alive: frozenset[str] = frozenset(),
+    unclear: Mapping[str, str] | None = None,
+) -> Identity:
+    """Return for which reasons and nodes a plan is refused, nothing where it is not."""
+    try:
+        plan(seen, wanted or target(), alive, unclear=unclear)
+    except Refusal as refusal:
+        return refusal.identity
+    return frozenset()
+
+
+def because(reason: Reason, *nodes: str) -> Callable[[ClusterError], bool]:
+    """Return a check for `pytest.raises`: the error has this reason, for these nodes or settings and no others."""
+    return lambda error: error.identity == named(reason, nodes)
 
 
 def empty(**changes: Any) -> HostFacts:

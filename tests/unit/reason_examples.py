@@ -329,7 +329,7 @@ def converging() -> convergence.Run:
 
 async def _steps(limit: int, *, cancelled: bool = False) -> None:
     async def look(*_: Any) -> convergence.Look:
-        return convergence.Look({name: serving(name, running_revision="r0") for name in "abc"}, frozenset())
+        return convergence.Look({name: serving(name, running_revision="r0") for name in "abc"})
 
     run = converging()
     if cancelled:

@@ -12,6 +12,8 @@ from core_samples import (
     listed,
     member,
     member_id,
+    named,
+    refused,
     serving,
     silent,
     status,
@@ -28,7 +30,6 @@ from etcd.planning import (
     Plan,
     Promote,
     RecordBirth,
-    Refusal,
     RemoveMember,
     Restart,
     StartExisting,
@@ -46,13 +47,6 @@ from etcd.wal import WalIdentity
 
 Seen = Mapping[str, HostFacts | Problem]
 ALL_SERVE = {name: serving(name) for name in "abc"}
-
-
-def refused(observed: Seen, wanted: Target | None = None) -> dict[str, str]:
-    """Return what is refused, by the node it is about."""
-    with pytest.raises(Refusal) as refusal:
-        plan(observed, wanted or target())
-    return {problem.where: f"{problem.what}. {problem.action}" for problem in refusal.value.problems}
 
 
 def steps(observed: Seen, wanted: Target | None = None) -> list[object]:
@@ -83,21 +77,22 @@ def test_two_unborn_births_are_started_over() -> None:
 
 
 def test_an_unreachable_host_is_never_taken_for_an_empty_one() -> None:
-    assert refused({"a": empty(), "b": empty(), "c": down("c")}) == {"c": "cannot connect to it. Check the host"}
+    assert refused({"a": empty(), "b": empty(), "c": down("c")}) == named(Reason.HOST_UNREACHABLE, "c")
 
 
 def test_an_interrupted_birth_waits_for_all_hosts() -> None:
-    assert set(refused({"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": down("c")})) == {"c"}
+    observed = {"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": down("c")}
+    assert refused(observed) == named(Reason.HOST_UNREACHABLE, "c")
 
 
 def test_data_that_no_attempt_explains_is_never_started_over() -> None:
     observed = {"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": empty(has_wal=True)}
-    assert "cluster that this stack does not know" in refused(observed)["c"]
+    assert refused(observed) == named(Reason.UNKNOWN_DATA, "c")
 
 
 def test_a_data_directory_without_its_wal_is_not_empty() -> None:
     observed = {name: empty(leftover=True) for name in "abc"}
-    assert set(refused(observed)) == {"a", "b", "c"}, "its WAL directory may not be mounted"
+    assert refused(observed) == named(Reason.WAL_MISSING, "abc"), "its WAL directory may not be mounted"
 
 
 def test_an_attempt_explains_a_data_directory_without_wal() -> None:
@@ -109,21 +104,18 @@ def test_an_attempt_explains_a_data_directory_without_wal() -> None:
 
 
 def test_a_cluster_in_the_state_is_never_started_anew() -> None:
-    texts = refused({name: empty() for name in "abc"}, target(cluster_id=CLUSTER))
-    assert set(texts) == {"a", "b", "c"}
-    assert all("this stack knows a cluster that was born" in text for text in texts.values())
+    known = target(cluster_id=CLUSTER)
+    assert refused({name: empty() for name in "abc"}, known) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "abc")
 
 
 def test_one_born_marker_keeps_all_hosts_from_a_new_cluster() -> None:
     observed = {"a": empty(born=born_text(CLUSTER, "1")), "b": empty(), "c": empty()}
-    assert set(refused(observed)) == {"a", "b", "c"}
+    assert refused(observed) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "abc")
 
 
 def test_a_host_that_lost_its_data_is_named_when_the_others_are_no_quorum() -> None:
     observed = {"a": stopped("a"), "b": empty(), "c": empty()}
-    texts = refused(observed)
-    assert set(texts) == {"b", "c"}
-    assert "a knows a cluster that was born; the disk was wiped, replaced or is not mounted" in texts["b"]
+    assert refused(observed) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "bc")
 
 
 def test_a_stopped_cluster_is_started_on_its_data() -> None:
@@ -140,11 +132,12 @@ def test_a_quorum_is_started_though_one_host_is_empty() -> None:
 
 
 def test_less_than_a_quorum_is_not_started() -> None:
-    assert set(refused({"a": stopped("a"), "b": down("b"), "c": down("c")})) == {"b", "c"}
+    assert refused({"a": stopped("a"), "b": down("b"), "c": down("c")}) == named(Reason.HOST_UNREACHABLE, "bc")
 
 
 def test_nothing_reachable_is_refused() -> None:
-    assert set(refused({name: down(name) for name in "abc"}, target(cluster_id=CLUSTER))) == {"a", "b", "c"}
+    observed = {name: down(name) for name in "abc"}
+    assert refused(observed, target(cluster_id=CLUSTER)) == named(Reason.HOST_UNREACHABLE, "abc")
 
 
 def test_only_the_stopped_member_is_started_beside_silent_ones() -> None:
@@ -169,17 +162,17 @@ def test_data_of_a_destroyed_cluster_is_resumed_where_all_hosts_agree() -> None:
 
 def test_data_of_a_destroyed_cluster_is_not_resumed_by_some_hosts() -> None:
     observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": empty()}
-    assert set(refused(observed)) == {"c"}
+    assert refused(observed) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "c")
 
 
 def test_data_of_a_destroyed_cluster_is_not_resumed_with_a_host_down() -> None:
     observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": down("c")}
-    assert set(refused(observed)) == {"c"}
+    assert refused(observed) == named(Reason.HOST_UNREACHABLE, "c")
 
 
 def test_a_wal_that_names_no_cluster_is_not_resumed() -> None:
     observed = {name: stopped(name, born=None, attempt=None, wal=None) for name in "abc"}
-    assert set(refused(observed)) == {"a", "b", "c"}
+    assert refused(observed) == named(Reason.UNKNOWN_DATA, "abc")
 
 
 # foreign data
@@ -187,23 +180,22 @@ def test_a_wal_that_names_no_cluster_is_not_resumed() -> None:
 
 def test_a_host_with_another_clusters_data_is_named() -> None:
     observed = {**ALL_SERVE, "c": stopped("c", wal=WalIdentity("1", "beef"), born=None)}
-    text = refused(observed)["c"]
-    assert "cluster beef" in text and CLUSTER in text
+    assert refused(observed) == named(Reason.FOREIGN_DATA, "c")
 
 
 def test_the_state_says_which_cluster_is_the_foreign_one() -> None:
     foreign = {name: stopped(name, wal=WalIdentity("1", "beef"), born=None) for name in "ab"}
-    assert set(refused({**foreign, "c": stopped("c")}, target(cluster_id=CLUSTER))) == {"a", "b"}
+    assert refused({**foreign, "c": stopped("c")}, target(cluster_id=CLUSTER)) == named(Reason.FOREIGN_DATA, "ab")
 
 
 def test_a_marker_of_another_cluster_than_the_wal_is_refused() -> None:
     observed = {"a": stopped("a", born=born_text("beef", "1")), "b": stopped("b"), "c": stopped("c")}
-    assert set(refused(observed)) == {"a"}
+    assert refused(observed) == named(Reason.FOREIGN_DATA, "a")
 
 
 def test_a_member_that_serves_another_cluster_is_refused_even_without_a_readable_wal() -> None:
     foreign = serving("c", wal=None, born=None, status=replace(status("c"), cluster_id="beef"))
-    assert set(refused({**ALL_SERVE, "c": foreign})) == {"c"}
+    assert refused({**ALL_SERVE, "c": foreign}) == named(Reason.FOREIGN_DATA, "c")
 
 
 # a cluster that serves
@@ -259,7 +251,7 @@ def test_while_a_member_is_unhealthy_only_it_restarts() -> None:
 
 def test_an_unhealthy_member_that_is_not_stale_forbids_restarts_that_cost_the_quorum() -> None:
     observed = {**ALL_SERVE, "c": silent("c", running_revision="r2")}
-    assert "no other member may restart (quorum of 3 is 2)" in refused(observed, target(revision="r2"))["c"]
+    assert refused(observed, target(revision="r2")) == named(Reason.NO_QUORUM_TO_RESTART, "c")
 
 
 def test_with_five_members_one_unhealthy_one_leaves_room_for_a_restart() -> None:
@@ -281,13 +273,12 @@ def test_one_or_two_members_may_restart_though_it_is_a_brief_outage(names: str) 
 
 
 def test_changed_settings_with_a_host_down_are_refused() -> None:
-    text = refused({**ALL_SERVE, "c": down("c")}, target(revision="r2"))["c"]
-    assert "a and b must restart for the changed settings" in text and "take the change back" in text
+    observed = {**ALL_SERVE, "c": down("c")}
+    assert refused(observed, target(revision="r2")) == named(Reason.HOST_DOWN_DURING_CHANGE, "c")
 
 
 def test_a_member_that_lost_its_data_is_refused_while_the_others_serve() -> None:
-    text = refused({**ALL_SERVE, "c": empty()})["c"]
-    assert "its disk has no data" in text and f'`nodes.c.replaces: "{member_id("c")}"`' in text
+    assert refused({**ALL_SERVE, "c": empty()}) == named(Reason.DATA_MISSING, "c")
 
 
 def test_a_member_that_is_not_in_nodes_and_does_not_answer_is_removed() -> None:
@@ -302,7 +293,7 @@ def test_a_node_that_is_no_member_joins_as_a_learner() -> None:
 
 def test_members_that_serve_but_cannot_be_listed_are_not_called_missing() -> None:
     observed = {name: serving(name, members=()) for name in "abc"}
-    assert all("does not tell its members" in text for text in refused(observed).values())
+    assert refused(observed) == named(Reason.MEMBER_LIST_MISSING, "a")
 
 
 def test_the_member_list_is_taken_from_a_member_that_tells_it() -> None:

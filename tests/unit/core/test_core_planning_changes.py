@@ -5,7 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from core_samples import down, empty, listed, member, member_id, serving, silent, status, stopped, target
+from core_samples import (
+    down,
+    empty,
+    listed,
+    member,
+    member_id,
+    named,
+    refused,
+    serving,
+    silent,
+    status,
+    stopped,
+    target,
+)
 
 from etcd import render
 from etcd.errors import Problem
@@ -18,7 +31,6 @@ from etcd.planning import (
     DisarmAlarms,
     EnableDowngrade,
     Promote,
-    Refusal,
     RemoveMember,
     Restart,
     Retire,
@@ -32,6 +44,7 @@ from etcd.planning import (
     UpdatePeerUrl,
     plan,
 )
+from etcd.reasons import Reason
 from etcd.wal import WalIdentity
 
 Seen = dict[str, HostFacts | Problem]
@@ -58,12 +71,6 @@ def steps(
     seen: Seen, wanted: Target, alive: frozenset[str] = frozenset(), done: frozenset[Step] = frozenset()
 ) -> list[Step]:
     return list(plan(seen, wanted, alive, done).steps)
-
-
-def refused(seen: Seen, wanted: Target, alive: frozenset[str] = frozenset()) -> str:
-    with pytest.raises(Refusal) as refusal:
-        plan(seen, wanted, alive)
-    return str(refusal.value)
 
 
 # versions
@@ -96,16 +103,16 @@ def test_a_check_that_was_passed_is_not_repeated_in_the_same_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "reason"),
     [
-        ("3.5.31", "3.6.16", "needs every member on at least 3.5.32, and one runs 3.5.31"),
-        ("3.6.10", "3.7.3", "needs every member on at least 3.6.11, and one runs 3.6.10"),
-        ("3.5.33", "3.7.3", "more than one minor above 3.5.33"),
-        ("3.7.3", "3.5.33", "more than one minor below 3.7"),
+        ("3.5.31", "3.6.16", Reason.VERSION_BASE_TOO_OLD),
+        ("3.6.10", "3.7.3", Reason.VERSION_BASE_TOO_OLD),
+        ("3.5.33", "3.7.3", Reason.VERSION_SKIPS_MINOR),
+        ("3.7.3", "3.5.33", Reason.VERSION_SKIPS_MINOR),
     ],
 )
-def test_a_version_that_etcd_does_not_allow_is_refused(old: str, new: str, words: str) -> None:
-    assert words in refused(all_run(old, "3.7.0"), at(new))
+def test_a_version_that_etcd_does_not_allow_is_refused(old: str, new: str, reason: Reason) -> None:
+    assert refused(all_run(old, "3.7.0"), at(new)) == named(reason, ["version"])
 
 
 @pytest.mark.parametrize(("old", "new"), [("3.5.32", "3.6.16"), ("3.6.11", "3.7.3")])
@@ -115,14 +122,15 @@ def test_the_lowest_version_that_may_be_upgraded_is_upgraded(old: str, new: str)
 
 def test_the_oldest_member_decides_what_an_upgrade_may_skip() -> None:
     seen = {**all_run("3.6.16"), "c": run_by("3.5.33", "c")}
-    assert "more than one minor above 3.5.33" in refused(seen, at("3.7.3"))
+    assert refused(seen, at("3.7.3")) == named(Reason.VERSION_SKIPS_MINOR, ["version"])
 
 
 def test_a_version_that_cannot_be_is_refused_before_anything_else_is_done() -> None:
     seen = {**all_run("3.5.33"), "c": empty()}
-    assert "more than one minor above" in refused(seen, at("3.7.3", known=frozenset("abc")))
+    wanted, jump = at("3.7.3", known=frozenset("abc")), named(Reason.VERSION_SKIPS_MINOR, ["version"])
+    assert refused(seen, wanted) == jump
     gone = {name: run_by("3.5.33", name, members=tuple(map(listed, "ab"))) for name in "ab"}
-    assert "more than one minor above" in refused({**gone, "c": empty()}, at("3.7.3", known=frozenset("abc")))
+    assert refused({**gone, "c": empty()}, wanted) == jump
 
 
 def test_while_one_member_is_old_an_upgrade_is_rolled_back_by_restarts() -> None:
@@ -156,15 +164,15 @@ def test_a_downgrade_that_has_come_to_its_end_is_left_alone() -> None:
 def test_no_version_changes_while_an_alarm_is_raised() -> None:
     alarms = ((member_id("a"), "NOSPACE"),)
     seen: Seen = {name: run_by("3.6.14", name, alarms=alarms) for name in "abc"}
-    assert "the alarm NOSPACE is raised, so the version stays" in refused(seen, at("3.6.16"))
+    assert refused(seen, at("3.6.16")) == named(Reason.ALARM_PREVENTS_VERSION, ["version"])
 
 
 def test_the_version_and_the_members_do_not_change_together() -> None:
     grown = refused({**all_run("3.6.14"), "d": empty()}, at("3.6.16", "abcd", known=frozenset("abc")))
-    assert "it changes to 3.6.16 together with the members (d)" in grown
+    assert grown == named(Reason.VERSION_CHANGES_WITH_MEMBERS, ["version"])
     leaving = {"c": member("c")}
     shrunk = refused(all_run("3.6.14"), at("3.6.16", "ab", leaving=leaving, known=frozenset("abc")))
-    assert "together with the members (c)" in shrunk
+    assert shrunk == grown
 
 
 def test_a_dead_member_may_be_replaced_while_the_version_changes() -> None:
@@ -175,13 +183,15 @@ def test_a_dead_member_may_be_replaced_while_the_version_changes() -> None:
 
 def test_no_member_joins_with_an_older_minor_than_the_cluster() -> None:
     seen: Seen = {name: run_by("3.7.3", name, members=tuple(map(listed, "ab"))) for name in "ab"}
-    assert "it cannot join with 3.6.16" in refused({**seen, "c": empty()}, at("3.6.16", known=frozenset("abc")))
+    wanted = at("3.6.16", known=frozenset("abc"))
+    assert refused({**seen, "c": empty()}, wanted) == named(Reason.VERSION_BELOW_CLUSTER, "c")
 
 
 def test_a_join_that_was_begun_does_not_go_on_with_an_older_minor_than_the_cluster() -> None:
     waiting = replace(listed("c"), name="", is_learner=True)
     seen: Seen = {name: run_by("3.7.3", name, members=(listed("a"), listed("b"), waiting)) for name in "ab"}
-    assert "it cannot join with 3.6.16" in refused({**seen, "c": empty()}, at("3.6.16", known=frozenset("abc")))
+    wanted = at("3.6.16", known=frozenset("abc"))
+    assert refused({**seen, "c": empty()}, wanted) == named(Reason.VERSION_BELOW_CLUSTER, "c")
 
 
 # certificates
@@ -210,7 +220,7 @@ def test_leafs_from_a_ca_that_all_trust_are_put_into_use_without_a_restart() -> 
 
 def test_leafs_from_a_ca_that_nobody_trusts_are_refused() -> None:
     seen = rotating(trusting(OLD, issuer=OLD), trusting(OLD, issuer=NEW))
-    assert "from a CA that a does not trust" in refused(seen, target(certificates="c2"))
+    assert refused(seen, target(certificates="c2")) == named(Reason.LEAF_NOT_TRUSTED, "a")
 
 
 def test_leafs_wait_for_the_restarts_that_widen_the_bundles() -> None:
@@ -232,7 +242,7 @@ def test_one_member_that_has_not_loaded_the_new_ca_holds_all_leafs() -> None:
 
 def test_a_bundle_is_not_narrowed_while_a_member_uses_a_leaf_from_the_ca_that_goes() -> None:
     seen = rotating(trusting(OLD, NEW, issuer=OLD), trusting(NEW, issuer=OLD))
-    assert "does not verify the peer certificate" in refused(seen, target(revision="r2"))
+    assert refused(seen, target(revision="r2")) == named(Reason.BUNDLE_TOO_NARROW, "a")
 
 
 def test_a_bundle_is_narrowed_once_all_leafs_are_from_the_new_ca() -> None:
@@ -243,7 +253,8 @@ def test_a_bundle_is_narrowed_once_all_leafs_are_from_the_new_ca() -> None:
 def test_a_ca_of_clients_is_not_left_and_forgotten_in_one_run() -> None:
     # a second step of a rotation that failed, taken for done by the third; or the state of an earlier time
     seen = rotating(trusting(OLD, NEW, issuer=OLD), trusting(NEW, issuer=NEW))
-    assert "every client that holds such a certificate" in refused(seen, target(revision="r2", certificates="c2"))
+    wanted = target(revision="r2", certificates="c2")
+    assert refused(seen, wanted) == named(Reason.CLIENT_CA_DROPPED, "a")
     taken_back = rotating(trusting(OLD, NEW, issuer=NEW), trusting(OLD, NEW, issuer=OLD))
     assert steps(taken_back, target(certificates="c2")) == [SwitchCertificates(("a", "b", "c"))]
 
@@ -291,7 +302,7 @@ def test_no_member_is_listed_at_an_address_that_it_does_not_get() -> None:
     wanted = target()
     moved = replace(wanted.members["c"], member=replace(wanted.members["c"].member, peer_port=9100))
     with_moved = replace(wanted, members={**wanted.members, "c": moved})
-    assert "what is staged for it leaves it at" in refused(seen, with_moved)
+    assert refused(seen, with_moved) == named(Reason.PEER_URL_NOT_SERVED, "c")
     staged = replace(moved, revision="r2")
     assert steps(seen, replace(wanted, members={**wanted.members, "c": staged}))[0] == Restart(
         "c", False, member_id("c")
@@ -305,8 +316,7 @@ def test_an_empty_host_at_a_new_address_takes_the_place_of_a_dead_one() -> None:
 
 def test_an_empty_host_at_a_new_address_does_not_take_the_place_of_a_live_one() -> None:
     seen = members_of({**ALL_SERVE, "c": empty()}, listed("a"), listed("b"), AT_OLD_ADDRESS)
-    text = refused(seen, target(), frozenset({member_id("c")}))
-    assert "the old member" in text and "https://192.0.2.9:2380" in text
+    assert refused(seen, target(), frozenset({member_id("c")})) == named(Reason.OLD_MEMBER_RUNNING, "c")
 
 
 def wiped(replaces: str | None, names: str = "abc", lost: str = "c") -> tuple[Seen, Target]:
@@ -324,13 +334,13 @@ def test_a_wiped_disk_is_filled_again_once_the_old_member_is_named() -> None:
 
 @pytest.mark.parametrize("replaces", [None, "beef"])
 def test_a_wiped_disk_is_refused_while_the_old_member_is_not_named(replaces: str | None) -> None:
-    assert f'`nodes.c.replaces: "{member_id("c")}"`' in refused(*wiped(replaces))
+    assert refused(*wiped(replaces)) == named(Reason.DATA_MISSING, "c")
 
 
 def test_a_confirmation_is_void_after_its_use() -> None:
     seen, wanted = wiped(member_id("c"))
     again = members_of(seen, listed("a"), listed("b"), entry("c", member_id="c0ffee"))
-    assert "its disk has no data" in refused(again, wanted)
+    assert refused(again, wanted) == named(Reason.DATA_MISSING, "c")
 
 
 def test_several_members_are_not_replaced_at_once() -> None:
@@ -339,7 +349,7 @@ def test_several_members_are_not_replaced_at_once() -> None:
         name: replace(each, replaces=member_id(name) if name in "de" else None) for name, each in wanted.members.items()
     }
     seen: Seen = {name: empty() if name in "de" else serving(name, names="abcde") for name in "abcde"}
-    assert "is gone, and so is another one" in refused(seen, replace(wanted, members=targets))
+    assert refused(seen, replace(wanted, members=targets)) == named(Reason.DATA_MISSING_ON_SEVERAL, "de")
 
 
 def test_a_member_that_was_removed_behind_our_back_joins_anew() -> None:
@@ -393,7 +403,7 @@ def test_the_leader_is_removed_last() -> None:
 def test_a_removal_that_would_leave_no_quorum_is_refused() -> None:
     seen = {**ALL_SERVE, "b": silent("b")}
     wanted = target("ab", leaving={"c": member("c")}, known=frozenset("abc"))
-    assert "without it 1 of 2 voters would answer, and 2 must" in refused(seen, wanted)
+    assert refused(seen, wanted) == named(Reason.NO_QUORUM_TO_REMOVE, "c")
 
 
 @pytest.mark.parametrize("name", "abc")
@@ -410,7 +420,7 @@ def test_a_second_member_joins_a_single_one() -> None:
 
 def test_no_member_is_added_to_three_of_which_one_is_down() -> None:
     seen = {**ALL_SERVE, "c": down("c"), "d": empty()}
-    assert "2 of 3 voters answer, and etcd adds a member only while 3 do" in refused(seen, target("abcd"))
+    assert refused(seen, target("abcd")) == named(Reason.NO_QUORUM_TO_ADD, "d")
 
 
 def test_a_member_is_added_to_five_of_which_one_is_down() -> None:
@@ -430,11 +440,12 @@ def test_a_full_disk_does_not_stop_the_roll_that_raises_the_quota() -> None:
 
 
 def test_a_full_disk_stops_joins() -> None:
-    assert "the alarm NOSPACE is raised" in refused({**with_alarm("NOSPACE"), "d": empty()}, target("abcd"))
+    seen = {**with_alarm("NOSPACE"), "d": empty()}
+    assert refused(seen, target("abcd")) == named(Reason.ALARM_PREVENTS_ADD, ["cluster"])
 
 
 def test_a_corrupt_member_stops_everything_but_its_own_removal() -> None:
-    assert "its data is corrupt" in refused(with_alarm("CORRUPT"), target(revision="r2"))
+    assert refused(with_alarm("CORRUPT"), target(revision="r2")) == named(Reason.DATA_CORRUPT, "c")
     due = steps(with_alarm("CORRUPT"), target("ab", leaving={"c": member("c")}, known=frozenset("abc")))
     assert due[0] == RemoveMember(member_id("c"), "c", "c", False)
 
@@ -468,8 +479,8 @@ def test_a_healthy_member_that_is_given_up_leaves_after_the_new_one_votes() -> N
 def test_a_healthy_member_whose_id_is_not_named_stays_and_the_id_is_told() -> None:
     seen, wanted = given_up("b")
     unnamed = replace(wanted.members["b"], replaces=None)
-    words = refused(seen, replace(wanted, members={**wanted.members, "b": unnamed}), frozenset({member_id("b")}))
-    assert f'nodes.b.replaces: "{member_id("b")}"' in words
+    wanted = replace(wanted, members={**wanted.members, "b": unnamed})
+    assert refused(seen, wanted, frozenset({member_id("b")})) == named(Reason.OLD_MEMBER_RUNNING, "b")
 
 
 def test_alarms_are_disarmed_once_all_are_of_removed_members() -> None:
