@@ -568,7 +568,8 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     sick = [place for place in wish.places.values() if world.host(place).sick and world.host(place).runs != WANTED]
     # Where nobody serves, a revision that never did is what was changed last, so it goes back first.
     goes_back = before.served not in ("", before.runs) and not seen_serving(world, wish)
-    if sick and not before.sick and not goes_back and world.has_quorum:
+    # One that gives no answer looks the same as one that is sick.
+    if sick and not (before.sick or before.hidden) and not goes_back and world.has_quorum:
         raise Harm(f"{step}: {sick} do not serve and restart first")
     if before.hidden in ("unasked", "refuses") and before.served in ("", before.runs):
         raise Harm(f"{step}: it cannot be asked on a revision that served")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from simulation import Wish
 from walking import LEARNERS, VOTERS, Walk, clusters, unborn, walk, walk_all
@@ -140,6 +140,7 @@ NUMBERS = st.integers(0, 10_000)
 
 @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(anything(), VERSIONS, NUMBERS)
+@example("BBBjk", "3.5.33", 0)  # one that gives no answer restarts before one that is sick: they look the same
 def test_no_mix_of_members_in_any_order_is_harmed(kinds: str, version: str, number: int) -> None:
     fuzz(kinds, version, number)
 
