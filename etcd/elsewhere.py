@@ -62,7 +62,9 @@ async def alive_elsewhere(
     answer, left = await etcdctl.ask("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN)
     found = parse_answering(answer)
     alive = frozenset(entry.member_id for entry in unseen if found & set(entry.client_urls))
-    told = {entry.member_id: _told(entry, answer, left) for entry in unseen if entry.member_id not in alive}
+    # A learner answers each linearizable read with an error, and has no vote that could count.
+    voters = [entry for entry in unseen if entry.member_id not in alive and not entry.is_learner]
+    told = {entry.member_id: _told(entry, answer, left) for entry in voters}
     return Answers(alive, {member_id: said for member_id, said in told.items() if said})
 
 

@@ -83,6 +83,14 @@ def test_only_silence_is_silence(error: str | None, log: str, unclear: str | Non
     assert found == Answers(unclear={member_id("c"): unclear} if unclear else {})
 
 
+def test_a_learner_that_gives_no_linearizable_answer_is_as_it_was_before() -> None:
+    away = replace(listed("c"), client_urls=("https://192.0.2.9:2379",), is_learner=True)
+    seen = {name: serving(name, members=(listed("a"), listed("b"), away)) for name in "ab"}
+    error = "etcdserver: rpc not supported for learner"
+    found, _ = alive(seen, [{"endpoint": "https://192.0.2.9:2379", "health": False, "error": error}], "", 1)
+    assert found == Answers()
+
+
 @pytest.mark.parametrize(("reason", "unclear"), [(SILENCE, False), (REFUSED, True)])
 def test_what_refuses_us_at_the_former_address_of_a_copy_may_be_its_original(reason: str, unclear: bool) -> None:
     found, _ = alive({"c": COPY}, [], logged(reason), 1)
