@@ -1,7 +1,6 @@
 """The settings of the program: one frozen, typed object from a raw mapping, or all that is wrong with it at once."""
 
 from etcd.settings.ec2 import Ec2, NodeEc2, Volume, VolumeSnapshots, Vpc
-from etcd.settings.keys import KEYS, Key
 from etcd.settings.loading import load
 from etcd.settings.model import (
     Architecture,
@@ -21,6 +20,7 @@ from etcd.settings.model import (
     Subject,
 )
 from etcd.settings.problems import SettingProblem, SettingsError
+from etcd.settings.schema import KEYS, Key
 
 __all__ = [
     "KEYS",

@@ -2,10 +2,7 @@
 
 import re
 import sys
-import types
-import typing
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -15,6 +12,7 @@ from etcd.settings.defaults import SEED_OPTIONS
 from etcd.settings.ec2 import Ec2Deadlines
 from etcd.settings.model import Settings
 from etcd.settings.problems import SECRET_NAMES
+from etcd.settings.schema import Shape, shape
 
 BEGIN = "<!-- tables: written by python -m etcd.settings.documentation -->"
 END = "<!-- end of tables -->"
@@ -30,45 +28,22 @@ def tables() -> str:
     for prefix, group in groups:
         rows = []
         for name, field in group.model_fields.items():
-            inner, named = _group(field.annotation)
+            found = shape(field.annotation)
             path = prefix + name
-            if inner is not None:
-                groups.append((f"{path}.{NAMES[name]}." if named else f"{path}.", inner))
-            rows.append(f"| `{path}` | {_kind(group, name, field)} | {_default(field)} | {field.description} |\n")
+            if found.group is not None:
+                groups.append((f"{path}.{NAMES[name]}." if found.kind == "mapping" else f"{path}.", found.group))
+            rows.append(f"| `{path}` | {_kind(group, name, found)} | {_default(field)} | {field.description} |\n")
         title = f"`{prefix.rstrip('.')}`" if prefix else "All settings"
         text += f"\n## {title}\n\n{(group.__doc__ or '').strip()}\n\n{HEAD}{''.join(rows)}"
     return text
 
 
-def _group(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Return the group of settings an annotation holds, if any, and whether it is a map of named ones."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    if typing.get_origin(annotation) is dict:
-        inner, _ = _group(typing.get_args(annotation)[1])
-        return inner, True
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next((found for found in map(_group, typing.get_args(annotation)) if found[0]), (None, False))
-    return None, False
-
-
-def _kind(group: type[BaseModel], name: str, field: FieldInfo) -> str:
+def _kind(group: type[BaseModel], name: str, found: Shape) -> str:
     if name in SECRET_NAMES:
         return "text, secret"
-    annotation = field.annotation
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        annotation = next(arg for arg in typing.get_args(annotation) if arg is not type(None))
-    if typing.get_origin(annotation) is typing.Annotated:
-        annotation = typing.get_args(annotation)[0]
-    if _group(annotation)[0] or typing.get_origin(annotation) is dict:
-        return "map"
-    if typing.get_origin(annotation) is tuple:
-        return "list"
-    if annotation is int:
+    if found.kind == "integer":
         return _unit(group, name)
-    if annotation is bool:
-        return "boolean"
-    return "path" if annotation is Path else "text"
+    return "map" if found.kind in ("group", "mapping") else found.kind
 
 
 def _unit(group: type[BaseModel], name: str) -> str:

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-from etcd.settings.keys import KEYS
 from etcd.settings.problems import SettingProblem, unknown
+from etcd.settings.schema import KEYS
 
 # Providers that this program uses, and Pulumi itself; others' configuration is their own.
 PROVIDERS = frozenset({"aws", "command", "pulumi", "pulumi-python", "tls"})

@@ -4,18 +4,14 @@ import contextlib
 import copy
 import difflib
 import json
-import types
-import typing
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from etcd.reasons import Reason
 from etcd.settings import addresses
-from etcd.settings.keys import KEYS
 from etcd.settings.model import HOSTS_EXIST, Settings
 from etcd.settings.problems import (
     NO_VALUE,
@@ -29,6 +25,7 @@ from etcd.settings.problems import (
     problem,
     unknown,
 )
+from etcd.settings.schema import KEYS, field_at, known_names
 
 TYPES = {
     "model_type": "a mapping",
@@ -129,7 +126,7 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> SettingProbl
 def _description(key: Path) -> str:
     if key == ("nodes",):
         return "a mapping of 1 to 9 nodes, such as {etcd-1: {address: 192.0.2.11}}"
-    text = addresses.ALLOWED if key[-1] in ("address", "host") else str(_field(key).description).rstrip(".")
+    text = addresses.ALLOWED if key[-1] in ("address", "host") else str(field_at(key).description).rstrip(".")
     return text if text[1].isupper() else text[0].lower() + text[1:]
 
 
@@ -142,37 +139,6 @@ def _unknown(key: Path) -> SettingProblem:
     where = f" of {format_key(key[:-1])}" if key[:-1] else ""
     why = f"The settings{where} are {', '.join(known)}."
     return unknown(key, "setting", why, "Use one of them, or remove it.")
-
-
-def _field(key: Path) -> FieldInfo:
-    return _model(key[:-1]).model_fields[key[-1]]
-
-
-def known_names(key: Path) -> Collection[str]:
-    """Return the names of the settings directly below `key`."""
-    return _model(key).model_fields.keys()
-
-
-def _model(key: Path) -> type[BaseModel]:
-    annotation: Any = Settings
-    for part in key:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = _inner(annotation.model_fields[part].annotation)
-        else:
-            annotation = _inner(typing.get_args(annotation)[-1])
-    assert isinstance(annotation, type)
-    assert issubclass(annotation, BaseModel)
-    return annotation
-
-
-def _inner(annotation: Any) -> Any:
-    """Return the type that `annotation` wraps: X of X | None and of Annotated[X, …]."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        return _inner(typing.get_args(annotation)[0])
-    if origin in (typing.Union, types.UnionType):
-        return _inner(next(arg for arg in typing.get_args(annotation) if arg is not type(None)))
-    return annotation
 
 
 def _remove(remaining: dict[str, Any], detail: ErrorDetails) -> None:

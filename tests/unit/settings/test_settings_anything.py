@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from settings_samples import raw
 
 from etcd.settings import KEYS, SettingsError, load
-from etcd.settings.structure import known_names
+from etcd.settings.schema import known_names
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
 INNER = sorted({name for key in ("ssh", "paths", "ca", "binaries", "certificates") for name in known_names((key,))})
