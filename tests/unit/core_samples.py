@@ -2,8 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd.errors import ClusterError, Problem
@@ -83,9 +83,20 @@ def refused(
     return frozenset()
 
 
-def because(reason: Reason, *nodes: str) -> Callable[[ClusterError], bool]:
+@dataclass(frozen=True)
+class Because:
+    """A check for `pytest.raises`, whose failure shows what was wanted."""
+
+    wanted: Identity
+
+    def __call__(self, error: ClusterError) -> bool:
+        """Return whether an error has these problems and no others."""
+        return error.identity == self.wanted
+
+
+def because(reason: Reason, *nodes: str) -> Because:
     """Return a check for `pytest.raises`: the error has this reason, for these nodes or settings and no others."""
-    return lambda error: error.identity == named(reason, nodes)
+    return Because(named(reason, nodes))
 
 
 def empty(**changes: Any) -> HostFacts:

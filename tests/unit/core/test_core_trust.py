@@ -13,6 +13,7 @@ from test_core_words import LEAF, NEW, NOW, OLD, OLD_KEY, certificate
 
 from etcd import pem, rotation
 from etcd.pem import Trust
+from etcd.reasons import Reason
 from etcd.settings import Authority
 
 
@@ -91,7 +92,7 @@ def test_a_state_that_names_a_ca_by_its_key_is_understood() -> None:
 def test_another_subject_under_the_same_key_takes_the_overlap_of_a_rotation(before: dict[str, object]) -> None:
     renamed = certificate("etcd CA of Example", OLD_KEY)
     (problem,) = rotation.problems({"peer": before}, {"peer": provided(renamed)})
-    assert "is to issue, but was not trusted" in problem.what
+    assert problem.identity == (Reason.CA_NOT_YET_TRUSTED, "ca.peer")
     steps = [provided(OLD, renamed), provided(renamed, OLD), provided(renamed)]
     for old, new in zip([before, *steps], steps, strict=False):
         assert rotation.problems({"peer": old}, {"peer": new}) == []
