@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Lab scenarios that run at the same time; each takes a cluster of its own.
 JOBS ?= 3
-SOURCES := __main__.py components plugin etcd lab tests bench
+SOURCES := __main__.py components provider etcd_cluster dev tests
 
 .DEFAULT_GOAL := help
 
@@ -25,15 +25,15 @@ install: $(VENV)/installed ## Make the virtual environment
 
 .PHONY: up
 up: install ## Start a lab of three hosts and a cluster on them; safe to run again
-	@$(BIN)/python -m lab.dev up
+	@$(BIN)/python -m dev.sandbox up
 
 .PHONY: down
 down: install ## Destroy that cluster and its hosts
-	@$(BIN)/python -m lab.dev down
+	@$(BIN)/python -m dev.sandbox down
 
 .PHONY: env
 env: install ## Print the variables for working on the lab's stack by hand: eval "$(make -s env)"
-	@$(BIN)/python -m lab.toolchain env
+	@$(BIN)/python -m dev.toolchain env
 
 .PHONY: format
 format: install ## Format the code
@@ -51,19 +51,19 @@ types: install ## Check the types
 
 .PHONY: test-unit
 test-unit: install ## Run the tests that need no lab; takes seconds
-	@$(BIN)/pytest tests/unit tests/program -q -n 2 -m "not long"
+	@$(BIN)/pytest tests/unit tests/model tests/program -q -n 2 -m "not long"
 
 .PHONY: test
 test: lint types test-unit ## Run all tests but the slow tier; what cannot run here is named at the end
-	@$(BIN)/python -m lab.testing --jobs $(JOBS) -- -m "lab and not long"
+	@$(BIN)/python -m dev.testing --jobs $(JOBS) -- -m "lab and not long"
 
 .PHONY: test-long
 test-long: install ## Run what of the slow tier has not passed on this commit, and write a report; SHARD=2/4 runs a part
-	@$(BIN)/python -m lab.slow_tier --jobs $(JOBS) --shard "$(SHARD)"
+	@$(BIN)/python -m dev.slow_tier --jobs $(JOBS) --shard "$(SHARD)"
 
 .PHONY: bench
 bench: install ## Measure against the same work by hand, side by side
-	@$(BIN)/python -m bench.by_hand --write
+	@$(BIN)/python -m dev.bench.by_hand --write
 
 .PHONY: clean
 clean: ## Remove what the tests and the virtual environment left in this checkout

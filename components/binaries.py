@@ -8,10 +8,11 @@ import pulumi
 import pulumi_command as command
 from pulumi_command import remote
 
-from components.archive import Archive
-from components.host import Host
-from etcd import commands, scripts
-from etcd.settings import Settings
+from components.resources.archive import Archive
+from components.resources.host import Host
+from etcd_cluster import scripts
+from etcd_cluster.settings import Settings
+from etcd_cluster.ssh import commands
 
 # pulumi-command retries a dial with growing pauses; 10 more tries take about 11 s when the host refuses
 _DIAL_RETRIES = 10

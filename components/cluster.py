@@ -9,16 +9,16 @@ import pulumi
 import pulumi_command as command
 
 from components import inputs
-from components.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
-from components.client_certificate import ClientCertificate, ClientCertificateArgs
+from components.certificates.certificate_authority import CertificateAuthority, CertificateAuthorityArgs
+from components.certificates.client_certificate import ClientCertificate, ClientCertificateArgs
 from components.cluster_health import ClusterHealth
 from components.cluster_host import ClusterHost, ClusterHosts
 from components.node import Node, NodeArgs
-from components.preflight import Preflight
-from components.rollout import Rollout
-from etcd import former_addresses, rotation
-from etcd.member import INPUT_KEYS, Member
-from etcd.settings import Client, Settings
+from components.resources.preflight import Preflight
+from components.resources.rollout import Rollout
+from etcd_cluster.certificates import former_addresses, rotation
+from etcd_cluster.settings import Client, Settings
+from etcd_cluster.specs.member import INPUT_KEYS, Member
 
 _ARCHITECTURES = ("amd64", "arm64")
 

@@ -14,10 +14,10 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
-from etcd import health
-from etcd.errors import ClusterError
-from etcd.member import Member
-from etcd.ssh import Address
+from etcd_cluster import health
+from etcd_cluster.errors import ClusterError
+from etcd_cluster.specs.member import Member
+from etcd_cluster.ssh.session import Address
 
 _INPUTS = ("connections", "targets", "steps", "seconds")
 

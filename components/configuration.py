@@ -5,9 +5,9 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime_config
 
-from etcd.errors import Problem
-from etcd.settings import KEYS, Settings, SettingsError, load
-from etcd.settings.namespaces import misplaced
+from etcd_cluster.errors import Problem
+from etcd_cluster.settings import KEYS, Settings, SettingsError, load
+from etcd_cluster.settings.namespaces import misplaced
 
 
 def read_settings() -> Settings:

@@ -2,7 +2,7 @@
 
 from components import inputs
 from components.cluster_host import ClusterHost, ClusterHosts
-from etcd.settings import Settings
+from etcd_cluster.settings import Settings
 
 
 def cluster_hosts(settings: Settings) -> ClusterHosts:

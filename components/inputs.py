@@ -5,9 +5,9 @@ from typing import Any
 
 import pulumi
 
-from etcd.layout import Layout
-from etcd.member import Member
-from etcd.settings import Settings
+from etcd_cluster.settings import Settings
+from etcd_cluster.specs.member import Member
+from etcd_cluster.specs.paths import Layout
 
 
 def connection(

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_tls as tls
 
-from etcd.settings import Certificates
+from etcd_cluster.settings import Certificates
 
 KEY_INPUTS = ("algorithm", "rsa_bits", "ecdsa_curve")
 """What a key is made from; another value makes another key."""

@@ -8,14 +8,14 @@ import pulumi
 import pulumi_command as command
 
 from components.binaries import Binaries, BinariesArgs
-from components.certificate_authority import CertificateAuthority
-from components.client_certificate import ClientCertificate
+from components.certificates.certificate_authority import CertificateAuthority
+from components.certificates.client_certificate import ClientCertificate
+from components.certificates.node_certificates import NodeCertificates, NodeCertificatesArgs
 from components.cluster_host import ClusterHost
-from components.host import Host
-from components.node_certificates import NodeCertificates, NodeCertificatesArgs
-from components.preflight import Preflight
-from components.service import Service
-from etcd.settings import Settings
+from components.resources.host import Host
+from components.resources.preflight import Preflight
+from components.resources.service import Service
+from etcd_cluster.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ import pulumi
 
 from components import inputs
 from components.cluster import Cluster
-from etcd import etcdctl, guide
+from etcd_cluster.observation import etcdctl
+from etcd_cluster.rendering import usage
 
 
 def stack_outputs(cluster: Cluster) -> Mapping[str, pulumi.Input[Any]]:
@@ -32,8 +33,8 @@ def stack_outputs(cluster: Cluster) -> Mapping[str, pulumi.Input[Any]]:
             for name, client in cluster.clients.items()
         },
         "etcdctl": endpoints.apply(lambda urls: etcdctl.command_line(layout, urls)),
-        "kube_apiserver_flags": endpoints.apply(guide.kube_apiserver_flags),
-        "readme": endpoints.apply(lambda urls: guide.readme(settings.cluster_name, urls, list(settings.clients))),
+        "kube_apiserver_flags": endpoints.apply(usage.kube_apiserver_flags),
+        "readme": endpoints.apply(lambda urls: usage.readme(settings.cluster_name, urls, list(settings.clients))),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from etcd.settings import Ec2, Settings
+from etcd_cluster.settings import Ec2, Settings
 
 CLUSTER_TAG, NODE_TAG = "etcd-cluster", "etcd-cluster-node"
 

@@ -8,19 +8,19 @@ import pulumi_aws as aws
 from components import inputs
 from components.cluster_host import ClusterHost, ClusterHosts
 from components.ec2 import refusals
-from components.ec2.address import Address, AddressArgs
 from components.ec2.cloud import Cloud
 from components.ec2.live import live_instances
 from components.ec2.login_key import LoginKey
-from components.ec2.network import Network, existing_network
+from components.ec2.networking.address import Address, AddressArgs
+from components.ec2.networking.network import Network, existing_network
+from components.ec2.networking.own_vpc import OwnVpc
+from components.ec2.networking.security_group import SecurityGroup
 from components.ec2.node import Ec2Node, Ec2NodeArgs
-from components.ec2.own_vpc import OwnVpc
-from components.ec2.security_group import SecurityGroup
 from components.ec2.snapshots import snapshot_policy
 from components.ec2.volume import mount_points, named_volume
-from components.instance_preflight import InstancePreflight
-from components.placement import Placement
-from etcd.settings import NodeEc2, Settings
+from components.resources.instance_preflight import InstancePreflight
+from components.resources.placement import Placement
+from etcd_cluster.settings import NodeEc2, Settings
 
 
 class Ec2Hosts(pulumi.ComponentResource):

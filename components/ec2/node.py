@@ -8,16 +8,16 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_tls as tls
 
-from components.ec2.address import Address
 from components.ec2.cloud import Cloud
 from components.ec2.image import image_id
+from components.ec2.networking.address import Address
 from components.ec2.ssh_key import public_half, ssh_key
 from components.ec2.volume import attach, make_volume, mount_points, named_volume
-from components.first_login import FirstLogin
-from components.instance_preflight import InstancePreflight
-from components.pinned import Pinned
-from etcd.ec2 import user_data
-from etcd.settings import Volume
+from components.resources.first_login import FirstLogin
+from components.resources.instance_preflight import InstancePreflight
+from components.resources.pinned import Pinned
+from etcd_cluster.ec2 import user_data
+from etcd_cluster.settings import Volume
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from components.ec2.cloud import NODE_TAG, Cloud
 from components.ec2.live import ALIVE
-from etcd.ec2.refusals import advice
+from etcd_cluster.ec2.refusals import advice
 
 
 def hook(cloud: Cloud) -> pulumi.ErrorHook:

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.ec2.cloud import Cloud
-from etcd.settings import VolumeSnapshots
+from etcd_cluster.settings import VolumeSnapshots
 
 
 def snapshot_policy(name: str, cloud: Cloud, settings: VolumeSnapshots, parent: pulumi.Resource) -> None:

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.ec2.cloud import Cloud
-from etcd.settings import NodeEc2, Settings, Volume
+from etcd_cluster.settings import NodeEc2, Settings, Volume
 
 # What EC2 advises for volumes beside the system's; on Nitro the host shows them under names of its own.
 DEVICE_NAMES = {"data": "/dev/sdf", "wal": "/dev/sdg"}

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from harness import Stack
+
+from tests.lab.harness import Stack
 
 _LEAF = "tls:index/locallySignedCert:LocallySignedCert"
 _SIGNER = "tls:index/selfSignedCert:SelfSignedCert"

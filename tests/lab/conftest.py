@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Stack
-from outside import Writer
 from xdist.scheduler import LoadScopeScheduling
 
-from lab import sweeping
-from lab.hosts import Host, Lab
+from dev.lab import sweeping
+from dev.lab.hosts import Host, Lab
+from tests.lab.harness import Stack
+from tests.lab.outside import Writer
 
 # The tests of these modules share hosts, so one worker runs them in order; all others stand alone.
 TOGETHER = {

@@ -13,11 +13,11 @@ from typing import Any
 
 import yaml
 
-from lab.hosts import Host, Lab
-from lab.identity import Identity
-from lab.session import ProcessSession
-from lab.system import until
-from lab.toolchain import environment
+from dev.lab.hosts import Host, Lab
+from dev.lab.processes.identity import Identity
+from dev.lab.processes.session import ProcessSession
+from dev.lab.system import until
+from dev.toolchain import environment
 
 CHECKOUT = Path(__file__).parents[2]
 VERSION = "3.6.16"

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from harness import Completed, Run, Stack, main_pid
-from outside import Client, Writer
-
-from lab.hosts import Host
-from lab.system import until
+from dev.lab.hosts import Host
+from dev.lab.system import until
+from tests.lab.harness import Completed, Run, Stack, main_pid
+from tests.lab.outside import Client, Writer
 
 CRASH_VARIABLE = "ETCD_CLUSTER_CRASH_AT"
 # What the passing of 45 s does to the lease of a run that is certainly gone; where a run is killed, it is waited for.

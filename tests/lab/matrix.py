@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from etcd.settings import Settings
-from etcd.settings.options import OPTIONS, Option
-from etcd.settings.options_owned import REFUSED
-from etcd.versions import Minor
+from etcd_cluster.settings import Settings
+from etcd_cluster.settings.options import OPTIONS, Option
+from etcd_cluster.settings.options_owned import REFUSED
+from etcd_cluster.versions import Minor
 
 Keys = tuple[str, ...]
 """A setting's place in a stack file; the node that it is tried on, and the client, have their names in it."""

@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass
 from itertools import pairwise
 
-from harness import Stack
-
-from lab.hosts import Host
+from dev.lab.hosts import Host
+from tests.lab.harness import Stack
 
 # systemd's catalog (sd-messages.h): unit stopping, its process exited, unit started.
 _DOWN = {"de5b426a63be47a7b6ac3eaac82e2f6f", "98e322203f7a4ed290d09fe03c09fe15"}

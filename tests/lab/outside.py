@@ -20,9 +20,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from harness import VERSION, Stack
 
-from lab import releases
+from dev import releases
+from tests.lab.harness import VERSION, Stack
 
 
 @cache

@@ -1,6 +1,6 @@
 """A roll of restarts on three nodes: the setting that is changed for it."""
 
-from harness import Stack
+from tests.lab.harness import Stack
 
 NODES = ["etcd-1", "etcd-2", "etcd-3"]
 SETTING = "ETCD_SNAPSHOT_COUNT"

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from authorities import Authority
-from conftest import MakeHosts, MakeStack
-from harness import Stack
-from outside import Client, Writer
+
+from tests.lab.authorities import Authority
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack
-from outside import Client
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
+from tests.lab.outside import Client
 
 pytestmark = pytest.mark.lab
 
@@ -130,7 +131,7 @@ def test_a_client_certificate_is_refused_on_the_peer_port(stack: Stack, client: 
 
 
 def test_a_certificate_of_another_ca_is_refused(stack: Stack, client: Client, tmp_path: Path) -> None:
-    from authorities import Authority
+    from tests.lab.authorities import Authority
 
     leaf = Authority("another").leaf("admin")
     (tmp_path / "cert.pem").write_text(leaf.certificate)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness import Program
 
-from lab.hosts import Lab
+from dev.lab.hosts import Lab
+from tests.lab.harness import Program
 
 pytestmark = pytest.mark.lab
 

@@ -1,11 +1,11 @@
 """A bootstrap that failed goes on with the next `up`: once the host is repaired, once the setting is corrected."""
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack
 
-from lab.hosts import Host
-from lab.system import until
+from dev.lab.hosts import Host
+from dev.lab.system import until
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

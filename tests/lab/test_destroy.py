@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import untouched
-from outside import Client
-from traces import inventory
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import untouched
+from tests.lab.outside import Client
+from tests.lab.traces import inventory
 
 pytestmark = pytest.mark.lab
 

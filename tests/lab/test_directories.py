@@ -1,8 +1,9 @@
 """Directories of a host: those that etcd cannot use, and those that the settings have left."""
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from traces import inventory
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.traces import inventory
 
 pytestmark = pytest.mark.lab
 

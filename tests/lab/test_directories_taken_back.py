@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack
-from interruptions import crash
-from outages import Outages
-from outside import Client, Writer
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
+from tests.lab.interruptions import crash
+from tests.lab.outages import Outages
+from tests.lab.outside import Client, Writer
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import main_pid
-from outside import Client
 
-from lab.system import until
+from dev.lab.system import until
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import main_pid
+from tests.lab.outside import Client
 
 pytestmark = pytest.mark.lab
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Run, Stack, main_pid
-from interruptions import has_all_writes, is_whole, running_with
-from outside import Client, Writer
-from rolls import FIRST, NODES, SETTING, change
 
-from lab.system import until
+from dev.lab.system import until
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Run, Stack, main_pid
+from tests.lab.interruptions import has_all_writes, is_whole, running_with
+from tests.lab.outside import Client, Writer
+from tests.lab.rolls import FIRST, NODES, SETTING, change
 
 pytestmark = pytest.mark.lab
 long = pytest.mark.long

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
 
 pytestmark = pytest.mark.lab
 

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeStack, Measure
-from harness import Stack
-from outside import Client, Writer
 
-from lab import image
-from lab.hosts import Host, Lab
-from lab.standins.aws_account import Account
-from lab.standins.aws_hosts import LabHosts
-from lab.standins.aws_instance import Instance
-from lab.standins.aws_volume import VolumeAttachment
+from dev.lab.hosts import Host, Lab
+from dev.lab.storage import image
+from dev.standins.aws.account import Account
+from dev.standins.aws.hosts import LabHosts
+from dev.standins.aws.instance import Instance
+from dev.standins.aws.volume import VolumeAttachment
+from tests.lab.conftest import MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer
 
 pytestmark = pytest.mark.lab
 

@@ -1,8 +1,9 @@
 """Downloads that fail and members that refuse to start: one message, and nothing half started."""
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack, never_started
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack, never_started
 
 pytestmark = pytest.mark.lab
 

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack, main_pid
-from outside import Client, Writer
+
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack, main_pid
+from tests.lab.outside import Client, Writer
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -4,11 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack, started, untouched
-from outside import Client, Writer
 
-from lab.hosts import Host
+from dev.lab.hosts import Host
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack, started, untouched
+from tests.lab.outside import Client, Writer
 
 pytestmark = pytest.mark.lab
 

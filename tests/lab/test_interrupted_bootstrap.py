@@ -1,11 +1,11 @@
 """A bootstrap that was killed at any point ends healthy with the next `up`."""
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack
-from interruptions import cut_short, recover
 
-from lab.system import until
+from dev.lab.system import until
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack
+from tests.lab.interruptions import cut_short, recover
 
 pytestmark = pytest.mark.lab
 

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack, main_pid
-from interruptions import crash, cut_short, has_all_writes, is_restarting, is_whole, recover, running_with
-from outside import Client, Writer
-from rolls import FIRST, NODES, SETTING, change
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack, main_pid
+from tests.lab.interruptions import crash, cut_short, has_all_writes, is_restarting, is_whole, recover, running_with
+from tests.lab.outside import Client, Writer
+from tests.lab.rolls import FIRST, NODES, SETTING, change
 
 pytestmark = pytest.mark.lab
 long = pytest.mark.long

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Run, Stack
-from interruptions import crash, cut_short, has_all_writes, is_whole, recover
-from outside import Client, Writer
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Run, Stack
+from tests.lab.interruptions import crash, cut_short, has_all_writes, is_whole, recover
+from tests.lab.outside import Client, Writer
 
 pytestmark = pytest.mark.lab
 long = pytest.mark.long

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lab import cgroups, network, releases, sweeping
-from lab.hosts import Host, Lab
-from lab.system import LabError, run, until
+from dev import releases
+from dev.lab import sweeping
+from dev.lab.hosts import Host, Lab
+from dev.lab.networking import network
+from dev.lab.processes import cgroups
+from dev.lab.system import LabError, run, until
 
 pytestmark = pytest.mark.lab
 

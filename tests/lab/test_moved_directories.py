@@ -4,9 +4,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import started
-from outside import Client, Writer
+
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import started
+from tests.lab.outside import Client, Writer
 
 pytestmark = pytest.mark.lab
 

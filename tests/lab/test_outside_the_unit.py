@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
-from outside import Client, Writer
+
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

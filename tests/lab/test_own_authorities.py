@@ -4,10 +4,11 @@ import ssl
 from pathlib import Path
 
 import pytest
-from authorities import Authority
-from conftest import MakeHosts, MakeStack
-from outside import Client
-from test_cluster_of_three import _handshake
+
+from tests.lab.authorities import Authority
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.outside import Client
+from tests.lab.test_cluster_of_three import _handshake
 
 pytestmark = pytest.mark.lab
 

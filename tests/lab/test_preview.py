@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aging import let_all_end
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
-from outside import Client, Writer
-from steps import executed, shown
 
-from lab import releases
-from lab.hosts import Host
+from dev import releases
+from dev.lab.hosts import Host
+from tests.lab.aging import let_all_end
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer
+from tests.lab.steps import executed, shown
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack, untouched
 
-from lab.hosts import Host
+from dev.lab.hosts import Host
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack, untouched
 
 pytestmark = pytest.mark.lab
 

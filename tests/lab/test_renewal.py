@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from aging import let_all_end
-from conftest import MakeHosts, MakeStack, Measure
 from cryptography import x509
-from harness import Stack
-from outside import Client, Writer, served
 
-from lab.system import until
+from dev.lab.system import until
+from tests.lab.aging import let_all_end
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer, served
 
 pytestmark = pytest.mark.lab
 

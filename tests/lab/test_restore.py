@@ -5,12 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import CHECKOUT, Stack
-from interruptions import is_whole
-from outside import Client
 
-from lab.system import until
+from dev.lab.system import until
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import CHECKOUT, Stack
+from tests.lab.interruptions import is_whole
+from tests.lab.outside import Client
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authorities import Authority
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
-from outside import Client, Writer, served
+
+from tests.lab.authorities import Authority
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer, served
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -4,10 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack, started
-from outside import Client, Writer
-from steps import executed, shown
+
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack, started
+from tests.lab.outside import Client, Writer
+from tests.lab.steps import executed, shown
 
 pytestmark = pytest.mark.lab
 

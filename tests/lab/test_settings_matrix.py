@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authorities import Authority
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
-from matrix import NODE, Case, cases, file_with, option_values, under_nodes
-from outages import Outages
-from outside import Client, Writer
-from steps import diagnostics, executed, shown
+
+from tests.lab.authorities import Authority
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.matrix import NODE, Case, cases, file_with, option_values, under_nodes
+from tests.lab.outages import Outages
+from tests.lab.outside import Client, Writer
+from tests.lab.steps import diagnostics, executed, shown
 
 pytestmark = [pytest.mark.lab]
 

@@ -1,10 +1,10 @@
 """What cannot work on a host is found by a trial start there, before a member is started or restarted with it."""
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from harness import Stack, never_started
 
-from lab.hosts import Host
+from dev.lab.hosts import Host
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.harness import Stack, never_started
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from authorities import Authority
-from conftest import MakeHosts, MakeStack, Measure
 from cryptography import x509
-from harness import Stack, started
-from outside import Client, Writer, served
+
+from tests.lab.authorities import Authority
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack, started
+from tests.lab.outside import Client, Writer, served
 
 pytestmark = [pytest.mark.lab, pytest.mark.long]
 

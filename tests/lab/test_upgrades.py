@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack, Measure
-from harness import Stack
-from outside import Client, Writer
 
-from lab import releases
+from dev import releases
+from tests.lab.conftest import MakeHosts, MakeStack, Measure
+from tests.lab.harness import Stack
+from tests.lab.outside import Client, Writer
 
 pytestmark = pytest.mark.lab
 

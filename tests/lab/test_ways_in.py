@@ -5,9 +5,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import MakeHosts, MakeStack
-from outside import Client
-from traces import tree
+
+from tests.lab.conftest import MakeHosts, MakeStack
+from tests.lab.outside import Client
+from tests.lab.traces import tree
 
 pytestmark = pytest.mark.lab
 
@@ -85,7 +86,7 @@ def test_hosts_with_ipv6_addresses_only(fresh: MakeHosts, make_stack: MakeStack,
 
 
 def _archives() -> Path:
-    from lab import releases
+    from dev import releases
 
     return releases.archive("3.6.16").parent
 

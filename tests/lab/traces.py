@@ -1,6 +1,6 @@
 """What is on a host, for a comparison of before and after."""
 
-from lab.hosts import Host
+from dev.lab.hosts import Host
 
 # The host's own doing: logs, time stamps of timers, what a login writes,
 # and the copies that useradd keeps of the files it changes.

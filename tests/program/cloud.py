@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pulumi.runtime.mocks import MockResourceArgs
-from recording import PINNED, Deployment, deploy
 
-from plugin.pinned import Pinned
-from plugin.placement import Placement
-from plugin.resource import Context, Engine, Resource
+from provider.resource import Context, Engine, Resource
+from provider.resources.pinned import Pinned
+from provider.resources.placement import Placement
+from tests.program.recording import PINNED, Deployment, deploy
 
 SUBNETS = {f"subnet-0000000{number}": f"eu-central-1{zone}" for number, zone in enumerate("abc", 1)}
 IMAGES = {

@@ -18,7 +18,7 @@ from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks, set_mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.settings import set_root_resource
 
-from plugin.values import plain, struct
+from provider.values import plain, struct
 
 PROGRAM = Path(__file__).parents[2] / "__main__.py"
 LOGIN_KEY = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()

@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 from pulumi import _types
-from recording import Registered
+
+from tests.program.recording import Registered
 
 
 def sdk_class(kind: str) -> type[pulumi.CustomResource]:

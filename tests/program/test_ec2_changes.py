@@ -4,10 +4,11 @@ import copy
 from typing import Any
 
 import pytest
-from cloud import SUBNETS, Ec2, config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recording import Deployment, deploy
+
+from tests.program.cloud import SUBNETS, Ec2, config
+from tests.program.recording import Deployment, deploy
 
 NODES = [f"etcd-{number}" for number in range(1, 6)]
 # These change in place, without a stop of the instance.

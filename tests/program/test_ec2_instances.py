@@ -3,8 +3,9 @@
 from functools import cache
 
 import pytest
-from cloud import ALL_OPTIONS, KMS_KEY, SUBNETS, made, volume_id
-from recording import HOST_KEY, LOGIN_KEY, Deployment, marked, open_text
+
+from tests.program.cloud import ALL_OPTIONS, KMS_KEY, SUBNETS, made, volume_id
+from tests.program.recording import HOST_KEY, LOGIN_KEY, Deployment, marked, open_text
 
 SIZES = [1, 3, 5]
 NODE = "etcd-etcd-2-v1"

@@ -16,10 +16,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
-from cloud import ALL_OPTIONS, OWN_VPC, Ec2, config
 from moto.server import ThreadedMotoServer
 from pulumi.runtime.mocks import MockResourceArgs
-from recording import Deployment, deploy
+
+from tests.program.cloud import ALL_OPTIONS, OWN_VPC, Ec2, config
+from tests.program.recording import Deployment, deploy
 
 REGION = "eu-central-1"
 PUBLIC_KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pulumi
 import pytest
-from cloud import ALL_OPTIONS, OWN_VPC, ROLE, SUBNETS, Ec2, config, made
-from recording import Deployment, deploy
+
+from tests.program.cloud import ALL_OPTIONS, OWN_VPC, ROLE, SUBNETS, Ec2, config, made
+from tests.program.recording import Deployment, deploy
 
 ROOT = Path(__file__).parents[2]
 GROUP = "id-etcd-ec2-security-group"

@@ -4,11 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cloud import ALL_OPTIONS, OWN_VPC, made
-from recording import Deployment, Registered
-from sdk_types import mistakes
 
-from plugin.values import struct
+from provider.values import struct
+from tests.program.cloud import ALL_OPTIONS, OWN_VPC, made
+from tests.program.recording import Deployment, Registered
+from tests.program.sdk_types import mistakes
 
 
 def on_aws(deployment: Deployment) -> list[Registered]:

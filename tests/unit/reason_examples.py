@@ -10,7 +10,37 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from core_samples import (
+
+from etcd_cluster import health, lease, planning
+from etcd_cluster.certificates import rotation
+from etcd_cluster.certificates.pem import Trust
+from etcd_cluster.convergence import loop
+from etcd_cluster.convergence.repeats import Repeats
+from etcd_cluster.ec2 import layout, placement, refusals, replacement
+from etcd_cluster.errors import ClusterError, Problem
+from etcd_cluster.execution import Deadlines, Hands, execute, proof, rollback
+from etcd_cluster.lease import Lease, now
+from etcd_cluster.observation.directories import Access, Closed, DataDirectory
+from etcd_cluster.observation.drop_ins import DropIn
+from etcd_cluster.observation.facts import HostFacts, Stamp
+from etcd_cluster.observation.query import Query
+from etcd_cluster.observation.wal import WalIdentity
+from etcd_cluster.planning import Attempt, CheckV2Store, Observed, Restart, Target, TargetMember, TrialStart
+from etcd_cluster.preflight import host, peer_ports, trust_changes
+from etcd_cluster.preflight.host import Expectation
+from etcd_cluster.reasons import Reason
+from etcd_cluster.rendering import revision as render
+from etcd_cluster.settings import Authority, load
+from etcd_cluster.specs.address import Address
+from etcd_cluster.ssh import agent, commands, login
+from etcd_cluster.ssh.dial import Way
+from etcd_cluster.ssh.session import Result, Session
+from provider.resources import rollout
+from provider.resources.archive import Archive
+from provider.resources.first_login import _Wait
+from provider.resources.host import Host
+from provider.server import Servicer
+from tests.unit.samples import (
     CLUSTER,
     attempt,
     down,
@@ -24,44 +54,6 @@ from core_samples import (
     stopped,
     target,
 )
-
-from etcd import (
-    agent,
-    commands,
-    convergence,
-    health,
-    lease,
-    login,
-    planning,
-    preflight,
-    render,
-    rotation,
-    trust_changes,
-    ways,
-)
-from etcd.address import Address
-from etcd.dial import Way
-from etcd.directories import Access, Closed, DataDirectory
-from etcd.drop_ins import DropIn
-from etcd.ec2 import layout, placement, refusals, replacement
-from etcd.errors import ClusterError, Problem
-from etcd.execution import Deadlines, Hands, execute, proof, rollback
-from etcd.lease import Lease, now
-from etcd.observation import HostFacts, Stamp
-from etcd.pem import Trust
-from etcd.planning import Attempt, CheckV2Store, Observed, Restart, Target, TargetMember, TrialStart
-from etcd.preflight import Expectation
-from etcd.query import Query
-from etcd.reasons import Reason
-from etcd.repeats import Repeats
-from etcd.settings import Authority, load
-from etcd.ssh import Result, Session
-from etcd.wal import WalIdentity
-from plugin import rollout
-from plugin.archive import Archive
-from plugin.first_login import _Wait
-from plugin.host import Host
-from plugin.server import Servicer
 
 ALL_SERVE: Mapping[str, Any] = {name: serving(name) for name in "abc"}
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
@@ -138,7 +130,7 @@ EXAMPLES |= {
 def _agent() -> Problem | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSH_AUTH_SOCK", "/nowhere/agent")
-        return preflight.stale_agent_problem()
+        return host.stale_agent_problem()
 
 
 # what a host is
@@ -147,7 +139,7 @@ def _agent() -> Problem | None:
 def on(seen: HostFacts, architecture: str | None = None, owner: str | None = None, **expected: Any) -> list[Problem]:
     """Return what is said about the host of member `a`."""
     held = {"checksums": {"amd64": "a" * 64}, "source": "download", "clock_seconds": 60, **expected}
-    return preflight.host_problems(member(), seen, architecture, Expectation(owner, **held))
+    return host.host_problems(member(), seen, architecture, Expectation(owner, **held))
 
 
 def way(end: Way) -> Awaitable[object]:
@@ -156,7 +148,7 @@ def way(end: Way) -> Awaitable[object]:
 
     session = SimpleNamespace(reach=reach)
     closed = SimpleNamespace(reach=lambda *_: asyncio.sleep(0, Way.OPEN))
-    return ways.problems(
+    return peer_ports.problems(
         {"a": session, "b": closed}, {name: member(name) for name in "ab"}, dict.fromkeys("ab", empty())
     )
 
@@ -323,28 +315,28 @@ def hands(sessions: Mapping[str, Any] | None = None, **facts: HostFacts) -> Hand
     return Hands(sessions or {}, target(), Lease("run-1", now()), DEADLINES, None, quiet, None, facts)
 
 
-def converging() -> convergence.Run:
-    return convergence.Run(None, {}, DEADLINES, None, quiet, quiet, asyncio.Event())  # type: ignore[arg-type]
+def converging() -> loop.Run:
+    return loop.Run(None, {}, DEADLINES, None, quiet, quiet, asyncio.Event())  # type: ignore[arg-type]
 
 
 async def _steps(limit: int, *, cancelled: bool = False) -> None:
-    async def look(*_: Any) -> convergence.Look:
-        return convergence.Look({name: serving(name, running_revision="r0") for name in "abc"})
+    async def look(*_: Any) -> loop.Look:
+        return loop.Look({name: serving(name, running_revision="r0") for name in "abc"})
 
     run = converging()
     if cancelled:
         run.cancelled.set()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convergence, "_MOST_STEPS", limit)
-        patch.setattr(convergence, "observe_all", look)
-        await convergence._steps(run, hands(), None)
+        patch.setattr(loop, "_MOST_STEPS", limit)
+        patch.setattr(loop, "observe_all", look)
+        await loop._steps(run, hands(), None)
 
 
 @example(Reason.ANSWERS_UNSTEADY)
 async def _unsteady() -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convergence.doubt, "SETTLE_SECONDS", 0)
-        doubts = convergence._Doubts(converging(), Target({}))
+        patch.setattr(loop.confirmation, "SETTLE_SECONDS", 0)
+        doubts = loop._Doubts(converging(), Target({}))
         for number in range(10):
             await doubts.is_new(number, "")
 

@@ -1,9 +1,9 @@
 """Each reason: that something produces it, and what its message says. Texts are reviewed here."""
 
 import pytest
-from reason_examples import EXAMPLES, problems_of
 
-from etcd.reasons import Reason
+from etcd_cluster.reasons import Reason
+from tests.unit.reason_examples import EXAMPLES, problems_of
 
 TEXTS: dict[Reason, str] = {
     Reason.SETTING_UNKNOWN: 'versoin: unknown setting; did you mean "version"?',

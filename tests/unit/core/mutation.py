@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from etcd.planning import Step
-from etcd.reasons import Reason
+from etcd_cluster.planning import Step
+from etcd_cluster.reasons import Reason
 
 Function = Callable[..., object] | cached_property[Any]
 Change = Callable[[ast.FunctionDef], int]

@@ -3,25 +3,9 @@
 # ruff: noqa: E501 - a mutant is a row of its table
 
 import pytest
-from mutation import (
-    Change,
-    Mutant,
-    MutantValue,
-    always,
-    drops_call,
-    drops_cases,
-    drops_if,
-    never,
-    never_plans,
-    never_refuses,
-    replaces,
-    returns,
-)
-from simulation import Harm, Wish
-from walking import NAMES, Walk, unborn, walk, walk_all
 
-from etcd import planning
-from etcd.planning import (
+from etcd_cluster import planning
+from etcd_cluster.planning import (
     AddLearner,
     CheckV2Store,
     EnableDowngrade,
@@ -36,18 +20,28 @@ from etcd.planning import (
     StartJoin,
     SwitchCertificates,
     UpdatePeerUrl,
-    birth,
-    bootstrap,
-    membership,
     quorum,
-    replacement,
-    rolling,
-    trial,
-    unasked,
-    versions,
 )
-from etcd.planning.situation import Situation
-from etcd.reasons import Reason
+from etcd_cluster.planning.rules import bootstrap, membership, not_serving, replacement, rolling, unqueryable, versions
+from etcd_cluster.planning.rules import trial_start as trial
+from etcd_cluster.planning.state import Situation
+from etcd_cluster.reasons import Reason
+from tests.model.simulation import Harm, Wish
+from tests.model.walking import NAMES, Walk, unborn, walk, walk_all
+from tests.unit.core.mutation import (
+    Change,
+    Mutant,
+    MutantValue,
+    always,
+    drops_call,
+    drops_cases,
+    drops_if,
+    never,
+    never_plans,
+    never_refuses,
+    replaces,
+    returns,
+)
 
 Row = tuple[Mutant | MutantValue, tuple[str, ...]]
 
@@ -86,7 +80,7 @@ MUTANTS: dict[str, Row] = {
     "an old member is given up unasked": (Mutant(Situation._superseded, always("confirmed")), ("HHr",)),
     "the alarm of a removed member stays": (Mutant(membership.drop, never("now.stray_alarms")), ("HHH",)),
     "any alarm is disarmed": (Mutant(Situation.stray_alarms, always("all(member not in listed for member, _ in self.alarms)")), ("HHH",)),
-    "members that leave do not vote": (Mutant(birth._start_stopped, never("seen.wal and not seen.is_running")), ("TT",)),
+    "members that leave do not vote": (Mutant(not_serving._start_stopped, never("seen.wal and not seen.is_running")), ("TT",)),
     "a restart with a member sick": (Mutant(rolling._allowed, returns("stale")), ("HSK", "SSK")),
     "a restart with a host down": (Mutant(rolling.restarts, never_refuses(Reason.HOST_DOWN_DURING_CHANGE)), ("HSD", "SSD")),
     "the leader restarts first": (Mutant(rolling.restarts, replaces("now.leads(name)", "not now.leads(name)")), ("SSS",)),
@@ -101,23 +95,23 @@ MUTANTS: dict[str, Row] = {
     "everybody is alive": (Mutant(Situation.answers, always("entry.member_id in self.alive")), ("HHD", "HHw")),
     "nobody is alive elsewhere": (Mutant(Situation.answers, never("entry.member_id in self.alive")), ("HHr", "HHA")),
     "no member list will do": (Mutant(Situation.listed, replaces("self.serving.items()", "()")), ("HHH",)),
-    "a born cluster starts anew": (Mutant(birth.plan_silent, replaces("target.cluster_id is not None or any(seen.born for seen in facts.values())", "False")), ("W", "WW")),
+    "a born cluster starts anew": (Mutant(not_serving.plan_silent, replaces("target.cluster_id is not None or any(seen.born for seen in facts.values())", "False")), ("W", "WW")),
     "a copy is started": (Mutant(planning.plan, drops_call("refuse_copies")), ("c", "ccD")),
     "a copy is told to the cluster": (Mutant(replacement._refuse_copy, returns("None")), ("HHc",)),
     "a host of another cluster is set aside": (Mutant(planning.plan, replaces("without_strangers(observed, target)", "observed")), ("HHZ",)),
     "data of another cluster will do": (Mutant(planning.plan, drops_call("refuse_foreign_data")), ("HHZ", "Z")),
-    "too few start": (Mutant(birth._start_stopped, drops_if("len(with_data) < needed")), ("TDD",)),
+    "too few start": (Mutant(not_serving._start_stopped, drops_if("len(with_data) < needed")), ("TDD",)),
     "a switch that was taken back stays": (Mutant(membership.repair, never_plans(Reinstall)), ("HHe",)),
-    "a running member is started": (Mutant(birth._start_stopped, always("not facts[name].is_running")), ("K", "TjD")),
+    "a running member is started": (Mutant(not_serving._start_stopped, always("not facts[name].is_running")), ("K", "TjD")),
     "a member that cannot be asked restarts": (Mutant(rolling.restarts, drops_call("unasked.refuse")), ("HHHn", "HHHf")),
-    "a cluster that cannot be asked restarts": (Mutant(birth._start_stopped, drops_call("unasked.refuse")), ("n", "f")),
-    "what cannot be asked is taken for down": (Mutant(unasked.cannot_ask, returns("False")), ("n", "HHHn")),
-    "one that never proved itself stays": (Mutant(unasked.is_proven_unasked, always("not seen.is_unproven")), ("HHP",)),
+    "a cluster that cannot be asked restarts": (Mutant(not_serving._start_stopped, drops_call("unasked.refuse")), ("n", "f")),
+    "what cannot be asked is taken for down": (Mutant(unqueryable.cannot_ask, returns("False")), ("n", "HHHn")),
+    "one that never proved itself stays": (Mutant(unqueryable.is_proven_unasked, always("not seen.is_unproven")), ("HHP",)),
     "a restart that the quorum may rest on": (Mutant(rolling._allowed, always("safe")), ("HjK", "HHjKK")),
     "a removal that the quorum may rest on": (Mutant(membership.drop, never("not entry.is_learner")), ("HHjD", "HjD", "Hjj", "HHjjD")),
     "a peer URL changes before its member restarts": (Mutant(membership.repair, always("not restarts")), ("Hyy",)),
     "a peer URL stays where its member restarts": (Mutant(rolling._restart, replaces("moved.member_id if moved else ''", "''")), ("Hyy",)),
-    "a way back that the quorum may rest on": (Mutant(birth._change_running, always("may_spare")), ("PPD",)),
+    "a way back that the quorum may rest on": (Mutant(not_serving._change_running, always("may_spare")), ("PPD",)),
     "what serves is not remembered": (Mutant(membership.repair, never_plans(RememberServed)), ("SSS",)),
 }  # fmt: skip
 
@@ -135,7 +129,7 @@ UNBORN_MUTANTS: dict[str, Row] = {
     "a quorum is started over": (Mutant(bootstrap.go_on, replaces("attempt.id", "None")), ("rra",)),
     "a bootstrap is recorded without a host": (Mutant(bootstrap.go_on, never_refuses(Reason.BOOTSTRAP_NEEDS_ALL_HOSTS)), ("rrd",)),
     "the attempt that is known is forgotten": (Mutant(bootstrap.begin, replaces("attempt.id", "None")), ("ssa",)),
-    "data of another cluster is ours": (Mutant(birth.refuse_foreign_data, never("seen.attempt and not recorded")), ("sfa",)),
+    "data of another cluster is ours": (Mutant(not_serving.refuse_foreign_data, never("seen.attempt and not recorded")), ("sfa",)),
     "all data is of another cluster": (Mutant(bootstrap.begin, drops_if("len(other) == len(names)")), ("f",)),
 }  # fmt: skip
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ec2_host import BY_ID, MEGABYTES
-from host_namespace import Namespace, host_namespace
+
+from tests.unit.ec2.ec2_host import BY_ID, MEGABYTES
+from tests.unit.host_namespace import Namespace, host_namespace
 
 # ssh-keygen asks for the name of its user.
 SETUP = f"""

@@ -1,6 +1,6 @@
 """Values of etcd's options, with what etcd 3.6.16 did when it was started with each of them.
 
-`python tests/unit/settings/option_values.py ETCD` starts that etcd with each again, beside ECDSA certificates, and
+`python -m tests.unit.settings.option_values ETCD` starts that etcd with each again, beside ECDSA certificates, and
 compares.
 """
 

@@ -1,0 +1,51 @@
+"""The settings of the program: one frozen, typed object from a raw mapping, or all that is wrong with it at once."""
+
+from etcd_cluster.settings.ec2 import Ec2, NodeEc2, Volume, VolumeSnapshots, Vpc
+from etcd_cluster.settings.loading import load
+from etcd_cluster.settings.model import (
+    Architecture,
+    Authority,
+    Bastion,
+    Binaries,
+    CertificateAuthorities,
+    Certificates,
+    Client,
+    Connection,
+    Deadlines,
+    Node,
+    NodeSsh,
+    Paths,
+    Settings,
+    Ssh,
+    Subject,
+)
+from etcd_cluster.settings.problems import SettingProblem, SettingsError
+from etcd_cluster.settings.schema import KEYS, Key
+
+__all__ = [
+    "KEYS",
+    "Architecture",
+    "Authority",
+    "Bastion",
+    "Binaries",
+    "CertificateAuthorities",
+    "Certificates",
+    "Client",
+    "Connection",
+    "Deadlines",
+    "Ec2",
+    "Key",
+    "Node",
+    "NodeEc2",
+    "NodeSsh",
+    "Paths",
+    "SettingProblem",
+    "Settings",
+    "SettingsError",
+    "Ssh",
+    "Subject",
+    "Volume",
+    "VolumeSnapshots",
+    "Vpc",
+    "load",
+]

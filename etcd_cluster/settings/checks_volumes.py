@@ -1,0 +1,101 @@
+"""Checks of EBS volumes: the limits of gp3, and whether etcd has room."""
+
+import math
+from collections.abc import Iterator
+
+from etcd_cluster.settings.ec2 import Ec2, Volume
+from etcd_cluster.settings.model import Settings
+from etcd_cluster.settings.problems import Path, SettingProblem, invalid, problem
+
+MIB, GIB = 2**20, 2**30
+# https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+IOPS_PER_GIB = 500
+THROUGHPUT_PER_IOPS = 0.25
+# etcd's own: SegmentSizeBytes of server/storage/wal, DefaultMaxWALs and DefaultQuotaBytes
+SEGMENT = 64 * MIB
+MAX_WALS = 5
+QUOTA = 2 * GIB
+
+
+def of_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+    """Yield volumes that gp3 does not offer, and those too small for what etcd writes there."""
+    data, wal = ec2.data_volume, ec2.wal_volume
+    yield from _of_gp3(("ec2", "data_volume"), data)
+    if wal is not None:
+        yield from _of_gp3(("ec2", "wal_volume"), wal)
+    elif settings.paths.wal_dir is not None:
+        yield problem(
+            ("paths", "wal_dir"),
+            "must not be set without ec2.wal_volume",
+            "The WAL would lie on the instance's own disk and be gone with the instance.",
+            "Set ec2.wal_volume, or leave it out to keep the WAL on the data volume.",
+            involves=(("ec2", "wal_volume"),),
+        )
+    wal_bytes = max(_wal_bytes(settings, name) for name in settings.nodes) if settings.nodes else 0
+    options = (("etcd", "max-wals"), ("etcd", "max-request-bytes"))
+    if wal is not None and wal.size * GIB < wal_bytes:
+        yield _too_small(
+            "wal_volume",
+            wal,
+            wal_bytes,
+            "etcd keeps `max-wals` files of 64 MiB, each of which a request of `max-request-bytes` may overfill, and"
+            " prepares the next two.",
+            options,
+        )
+    quota = max(_number(settings, name, "quota-backend-bytes", QUOTA) for name in settings.nodes or ("",))
+    data_bytes = 2 * max(quota, 0) + (0 if wal is not None else wal_bytes)
+    if data.size * GIB < data_bytes:
+        yield _too_small(
+            "data_volume",
+            data,
+            data_bytes,
+            "It holds the database up to `quota-backend-bytes` and, while it is defragmented or received from the"
+            " leader, a second copy" + ("." if wal is not None else ", and the WAL."),
+            (*options, ("etcd", "quota-backend-bytes")),
+        )
+
+
+def _of_gp3(key: Path, volume: Volume) -> Iterator[SettingProblem]:
+    most_iops = max(3_000, IOPS_PER_GIB * volume.size)
+    if volume.iops > most_iops:
+        yield invalid(
+            (*key, "iops"),
+            str(volume.iops),
+            f"at most {most_iops} with {volume.size} GiB",
+            f"gp3 gives {IOPS_PER_GIB} IOPS for each GiB.",
+            f"Lower it, or raise size to {math.ceil(volume.iops / IOPS_PER_GIB)}.",
+            involves=((*key, "size"),),
+        )
+    most_throughput = int(volume.iops * THROUGHPUT_PER_IOPS)
+    if volume.throughput > most_throughput:
+        yield invalid(
+            (*key, "throughput"),
+            str(volume.throughput),
+            f"at most {most_throughput} with {volume.iops} iops",
+            f"gp3 gives {THROUGHPUT_PER_IOPS} MiB/s for each I/O operation per second.",
+            f"Lower it, or raise iops to {math.ceil(volume.throughput / THROUGHPUT_PER_IOPS)}.",
+            involves=((*key, "iops"),),
+        )
+
+
+def _too_small(name: str, volume: Volume, needed: int, why: str, involves: tuple[Path, ...]) -> SettingProblem:
+    gib = math.ceil(needed / GIB)
+    return invalid(
+        ("ec2", name, "size"),
+        str(volume.size),
+        f"at least {gib} GiB for these options",
+        why,
+        f"Raise it to {gib} or more, or lower the options.",
+        involves=involves,
+    )
+
+
+def _wal_bytes(settings: Settings, node: str) -> int:
+    files = _number(settings, node, "max-wals", MAX_WALS)
+    return (files + 2) * (SEGMENT + _number(settings, node, "max-request-bytes", 0))
+
+
+def _number(settings: Settings, node: str, option: str, default: int) -> int:
+    """Return an option's value; etcd takes 0 for its default, and what is no number is reported elsewhere."""
+    value = settings.options(node).get(option, "0") if node else "0"
+    return int(value) or default if value.lstrip("-").isdecimal() else default
