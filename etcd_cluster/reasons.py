@@ -1,4 +1,8 @@
-"""Why something is refused, or went wrong: what code goes by, while the texts of messages may change."""
+"""Why something is refused, or went wrong: what code goes by, while the texts of messages may change.
+
+A new reason needs an example that the product makes and its text (reason_examples.py and test_reasons.py among the unit
+tests); one that a plan may refuse for also needs what makes it right in the walk (CAUSES in walking.py).
+"""
 
 from enum import Enum, unique
 
