@@ -1,6 +1,6 @@
 """The files that are staged for a member.
 
-The files in `golden/` are what was reviewed; `UPDATE_GOLDEN=1 pytest tests/unit/core` writes them anew.
+The files in `golden/` are what was reviewed; `UPDATE_GOLDEN=1 pytest tests/unit/rendering` writes them anew.
 """
 
 import hashlib

@@ -128,13 +128,13 @@ def returns(expression: str) -> Change:
     return change
 
 
-def drops_call(name: str) -> Change:
-    """Leave out the statement that calls this function."""
+def drops_call(called: Callable[..., object]) -> Change:
+    """Leave out the statement that calls this function, by its own name or as one of its module."""
 
     def change(function: ast.FunctionDef) -> int:
         def left_out(statement: ast.stmt) -> ast.stmt | None:
             call = statement.value if isinstance(statement, ast.Expr) else None
-            return ast.Pass() if isinstance(call, ast.Call) and ast.unparse(call.func) == name else None
+            return ast.Pass() if isinstance(call, ast.Call) and _name(call.func) == called.__name__ else None
 
         return _replace_statements(function, left_out)
 

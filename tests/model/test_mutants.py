@@ -26,9 +26,7 @@ from etcd_cluster.planning.rules import bootstrap, membership, not_serving, repl
 from etcd_cluster.planning.rules import trial_start as trial
 from etcd_cluster.planning.state import Situation
 from etcd_cluster.reasons import Reason
-from tests.model.simulation import Harm, Wish
-from tests.model.walking import NAMES, Walk, unborn, walk, walk_all
-from tests.unit.core.mutation import (
+from tests.model.mutation import (
     Change,
     Mutant,
     MutantValue,
@@ -42,6 +40,8 @@ from tests.unit.core.mutation import (
     replaces,
     returns,
 )
+from tests.model.simulation import Harm, Wish
+from tests.model.walking import NAMES, Walk, unborn, walk, walk_all
 
 Row = tuple[Mutant | MutantValue, tuple[str, ...]]
 
@@ -96,15 +96,15 @@ MUTANTS: dict[str, Row] = {
     "nobody is alive elsewhere": (Mutant(Situation.answers, never("entry.member_id in self.alive")), ("HHr", "HHA")),
     "no member list will do": (Mutant(Situation.listed, replaces("self.serving.items()", "()")), ("HHH",)),
     "a born cluster starts anew": (Mutant(not_serving.plan_silent, replaces("target.cluster_id is not None or any(seen.born for seen in facts.values())", "False")), ("W", "WW")),
-    "a copy is started": (Mutant(planning.plan, drops_call("refuse_copies")), ("c", "ccD")),
+    "a copy is started": (Mutant(planning.plan, drops_call(not_serving.refuse_copies)), ("c", "ccD")),
     "a copy is told to the cluster": (Mutant(replacement._refuse_copy, returns("None")), ("HHc",)),
     "a host of another cluster is set aside": (Mutant(planning.plan, replaces("without_strangers(observed, target)", "observed")), ("HHZ",)),
-    "data of another cluster will do": (Mutant(planning.plan, drops_call("refuse_foreign_data")), ("HHZ", "Z")),
+    "data of another cluster will do": (Mutant(planning.plan, drops_call(not_serving.refuse_foreign_data)), ("HHZ", "Z")),
     "too few start": (Mutant(not_serving._start_stopped, drops_if("len(with_data) < needed")), ("TDD",)),
     "a switch that was taken back stays": (Mutant(membership.repair, never_plans(Reinstall)), ("HHe",)),
     "a running member is started": (Mutant(not_serving._start_stopped, always("not facts[name].is_running")), ("K", "TjD")),
-    "a member that cannot be asked restarts": (Mutant(rolling.restarts, drops_call("unasked.refuse")), ("HHHn", "HHHf")),
-    "a cluster that cannot be asked restarts": (Mutant(not_serving._start_stopped, drops_call("unasked.refuse")), ("n", "f")),
+    "a member that cannot be asked restarts": (Mutant(rolling.restarts, drops_call(unqueryable.refuse)), ("HHHn", "HHHf")),
+    "a cluster that cannot be asked restarts": (Mutant(not_serving._start_stopped, drops_call(unqueryable.refuse)), ("n", "f")),
     "what cannot be asked is taken for down": (Mutant(unqueryable.cannot_ask, returns("False")), ("n", "HHHn")),
     "one that never proved itself stays": (Mutant(unqueryable.is_proven_unasked, always("not seen.is_unproven")), ("HHP",)),
     "a restart that the quorum may rest on": (Mutant(rolling._allowed, always("safe")), ("HjK", "HHjKK")),
@@ -171,7 +171,7 @@ def test_the_clusters_that_tell_the_mutants_are_not_harmed(mix: str) -> None:
     [
         never_refuses(Reason.DATA_CORRUPT),
         never_plans(Restart),
-        drops_call("refuse_copies"),
+        drops_call(not_serving.refuse_copies),
         drops_if("now.alarm"),
         drops_cases(Restart),
         never("now.alarm"),
