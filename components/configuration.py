@@ -7,7 +7,7 @@ from pulumi.runtime import config as runtime_config
 
 from etcd_cluster.errors import Problem
 from etcd_cluster.settings import KEYS, Settings, SettingsError, load
-from etcd_cluster.settings.namespaces import misplaced
+from etcd_cluster.settings.loading import misplaced
 
 
 def read_settings() -> Settings:

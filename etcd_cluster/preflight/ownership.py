@@ -2,7 +2,7 @@
 
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.reasons import Reason
-from etcd_cluster.settings.options_values import URL_LISTENERS
+from etcd_cluster.settings.options.values import URL_LISTENERS
 from etcd_cluster.specs.member import Member
 from etcd_cluster.ssh.session import as_text
 

@@ -3,7 +3,7 @@
 
 from collections.abc import Collection, Iterator
 
-from etcd_cluster.settings.options_known import OPTIONS
+from etcd_cluster.settings.options.table import OPTIONS
 
 # Set by bootstrap.env while a member starts for the first time.
 _BOOTSTRAP = frozenset({"initial-cluster-state", "initial-cluster", "initial-cluster-token"})

@@ -1,6 +1,5 @@
 """The settings of the program: one frozen, typed object from a raw mapping, or all that is wrong with it at once."""
 
-from etcd_cluster.settings.ec2 import Ec2, NodeEc2, Volume, VolumeSnapshots, Vpc
 from etcd_cluster.settings.loading import load
 from etcd_cluster.settings.model import (
     Architecture,
@@ -19,6 +18,7 @@ from etcd_cluster.settings.model import (
     Ssh,
     Subject,
 )
+from etcd_cluster.settings.model.ec2 import Ec2, NodeEc2, Volume, VolumeSnapshots, Vpc
 from etcd_cluster.settings.problems import SettingProblem, SettingsError
 from etcd_cluster.settings.schema import KEYS, Key
 

@@ -1,4 +1,4 @@
-"""The tables of docs/settings.md, written from the models: python -m etcd.settings.documentation FILE."""
+"""The tables of docs/settings.md, written from the models: python -m etcd_cluster.settings.documentation FILE."""
 
 import re
 import sys
@@ -8,13 +8,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from etcd_cluster.settings import model
-from etcd_cluster.settings.defaults import SEED_OPTIONS
-from etcd_cluster.settings.ec2 import Ec2Deadlines
-from etcd_cluster.settings.model import Settings
+from etcd_cluster.settings.model import SEED_OPTIONS, Settings
+from etcd_cluster.settings.model.ec2 import Ec2Deadlines
 from etcd_cluster.settings.problems import SECRET_NAMES
 from etcd_cluster.settings.schema import Shape, shape
 
-BEGIN = "<!-- tables: written by python -m etcd.settings.documentation -->"
+BEGIN = "<!-- tables: written by python -m etcd_cluster.settings.documentation -->"
 END = "<!-- end of tables -->"
 HEAD = "| Setting | Kind | Default | Meaning |\n| --- | --- | --- | --- |\n"
 

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from etcd_cluster.errors import ClusterError, Problem
@@ -21,7 +21,7 @@ Path = tuple[str, ...]
 
 
 class InvalidValue(ValueError):
-    """One value that is wrong by itself, wherever it stands; `why` and `action` are sentences or empty."""
+    """One value that is wrong by itself, in whatever setting; `why` and `action` are sentences or empty."""
 
     def __init__(self, expected: str, why: str = "", action: str = "") -> None:
         super().__init__(expected, why, action)
@@ -34,9 +34,9 @@ class SettingProblem(Problem):
 
     key: Path
     involves: tuple[Path, ...] = ()
-    """Other settings the judgement rests on: when one of them is wrong itself, this problem is no news."""
+    """Other settings the judgement rests on: when one of them is wrong itself, this problem is dropped."""
     meant: Path | None = None
-    """The setting that an unknown name stands for: what is said of its absence is no news either."""
+    """The setting that an unknown name probably means; that it is missing is no problem of its own."""
 
 
 def problem(
@@ -137,3 +137,53 @@ def drop_dependent(problems: Iterable[SettingProblem], wrong: Collection[Path]) 
         )
 
     return [problem for problem in problems if not rests_on_wrong(problem)]
+
+
+# Shorter values are not looked for in text: they would blank letters of innocent words. Where a value is quoted,
+# `display_value` has hidden it whatever its length.
+SHORTEST = 3
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def secrets(raw: Mapping[str, Any], secret_keys: Collection[str]) -> frozenset[str]:
+    """Return all values below `secret_keys`, and those of settings that are secret by name."""
+    return frozenset(_values(raw, secret_keys, secret=False))
+
+
+def _values(value: Any, names: Collection[str], *, secret: bool) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _values(inner, (), secret=secret or name in names or name in SECRET_NAMES)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _values(inner, (), secret=secret)
+    elif secret and not isinstance(value, bool) and value is not None and len(str(value)) >= SHORTEST:
+        yield str(value)
+        yield json.dumps(str(value))[1:-1]
+        yield json.dumps(str(value), ensure_ascii=False)[1:-1]
+
+
+def redact(hidden: Collection[str], text: str) -> str:
+    """Return `text` with every hidden value replaced, the longest first."""
+    for value in sorted(hidden, key=len, reverse=True):
+        text = text.replace(value, SECRET)
+    return text
+
+
+def redact_problems(
+    problems: Iterable[SettingProblem], secret_keys: Collection[str], hidden: Collection[str]
+) -> list[SettingProblem]:
+    """Return the problems without hidden values; the names of settings stay.
+
+    Below `secret_keys` everything quoted goes but a name that was meant, since a long value is quoted only in part.
+    """
+
+    def safe(problem: SettingProblem, text: str) -> str:
+        if problem.key[0] in secret_keys:
+            names = {json.dumps(name) for name in (format_key(problem.meant or ()), *(problem.meant or ()))}
+            text = QUOTED.sub(lambda quoted: quoted[0] if quoted[0] in names else SECRET, text)
+        return redact(hidden, text)
+
+    return [
+        replace(problem, what=safe(problem, problem.what), action=safe(problem, problem.action)) for problem in problems
+    ]

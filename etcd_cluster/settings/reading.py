@@ -49,7 +49,7 @@ class Reader:
     def one_of(
         self, key: Key, text: str | None, path: Path | None, name: str, what: str, file_name: str = ""
     ) -> str | None:
-        """Return the text given directly as `name` or in a file; both is a problem."""
+        """Return the text set directly as `name` or in a file; both is a problem."""
         file_name = file_name or f"{name}_file"
         if text is not None and path is not None:
             self.report(problem((*key, name), f"cannot be set together with {file_name}", action="Remove one of them."))

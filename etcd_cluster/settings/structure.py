@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from etcd_cluster.reasons import Reason
-from etcd_cluster.settings import addresses
+from etcd_cluster.settings import locations
 from etcd_cluster.settings.model import HOSTS_EXIST, Settings
 from etcd_cluster.settings.problems import (
     NO_VALUE,
@@ -77,7 +77,7 @@ def parse(raw: Mapping[str, Any], secret_keys: Collection[str]) -> tuple[Setting
 
 
 def _count(nodes: Any) -> list[SettingProblem]:
-    """Judge the number of nodes as given, since a node with a wrong value is left out of what is checked later."""
+    """Check the number of nodes in the raw mapping; one with a wrong value is left out of later checks."""
     if not isinstance(nodes, dict) or 1 <= len(nodes) <= MOST_NODES:
         return []
     if not nodes:
@@ -126,7 +126,7 @@ def _problem(detail: ErrorDetails, secret_keys: Collection[str]) -> SettingProbl
 def _description(key: Path) -> str:
     if key == ("nodes",):
         return "a mapping of 1 to 9 nodes, such as {etcd-1: {address: 192.0.2.11}}"
-    text = addresses.ALLOWED if key[-1] in ("address", "host") else str(field_at(key).description).rstrip(".")
+    text = locations.ADDRESS if key[-1] in ("address", "host") else str(field_at(key).description).rstrip(".")
     return text if text[1].isupper() else text[0].lower() + text[1:]
 
 

@@ -1,9 +1,12 @@
-"""etcd's versions: what may be installed, and what is known against a version."""
+"""etcd's versions: what may be installed, what is known against a version, and the SHA-256 sums of its archives."""
 
 import re
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
+import yaml
 from pydantic import AfterValidator, BeforeValidator
 
 from etcd_cluster.settings.problems import InvalidValue
@@ -95,4 +98,37 @@ def warnings(version: str) -> list[str]:
     ]
     if others:
         result.append(f"version: {version} has known faults: {'; '.join(others)}. Use {better} or newer.")
+    return result
+
+
+PINNED = Path(__file__).parent.parent / "checksums.yaml"
+ARCHITECTURES = ("amd64", "arm64")
+Sums = dict[str, dict[str, str]]
+
+
+@cache
+def pinned_sums() -> Sums:
+    """Return version → architecture → sum. Sums from the mirror that serves an archive would prove nothing."""
+    return parse_sums(PINNED.read_text())
+
+
+def parse_sums(text: str) -> Sums:
+    """Return version → architecture → sum of YAML text that begins with either of the first two.
+
+    Raises ValueError where the text has another form.
+    """
+    try:
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ValueError("not YAML") from None
+    if not isinstance(content, dict) or not all(isinstance(inner, dict) for inner in content.values()):
+        raise ValueError("not a map of maps")
+    result: Sums = {}
+    for outer, inner in content.items():
+        for name, value in inner.items():
+            architecture, version = (outer, name) if outer in ARCHITECTURES else (name, outer)
+            spelled = isinstance(version, str) and re.fullmatch(r"v?[0-9]+\.[0-9]+\.[0-9]+", version)
+            if architecture not in ARCHITECTURES or not spelled or not re.fullmatch(r"[0-9a-f]{64}", str(value)):
+                raise ValueError("not a sum of a version and an architecture")
+            result.setdefault(version.removeprefix("v"), {})[architecture] = str(value)
     return result

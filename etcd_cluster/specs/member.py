@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from etcd_cluster.settings.options_values import URL_LISTENERS, urls
+from etcd_cluster.settings.options.values import URL_LISTENERS, urls
 from etcd_cluster.specs.paths import Layout
 
 INPUT_KEYS = (

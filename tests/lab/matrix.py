@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from etcd_cluster.settings import Settings
-from etcd_cluster.settings.options import OPTIONS, Option
-from etcd_cluster.settings.options_owned import REFUSED
+from etcd_cluster.settings.options.restricted import REFUSED
+from etcd_cluster.settings.options.table import OPTIONS, Option
 from etcd_cluster.versions import Minor
 
 Keys = tuple[str, ...]

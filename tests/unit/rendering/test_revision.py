@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etcd_cluster.rendering import revision as render
-from etcd_cluster.settings.options import OPTIONS
+from etcd_cluster.settings.options.table import OPTIONS
 from etcd_cluster.specs.member import Member, initial_cluster
 from etcd_cluster.specs.paths import Layout
 from tests.unit.rendering import environment_file

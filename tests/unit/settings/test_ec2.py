@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster.settings import Settings, SettingsError, instance_types, load
+from etcd_cluster.settings import Settings, SettingsError, load
+from etcd_cluster.settings.model.ec2_fields import instance_architecture, is_nitro
 from tests.unit.settings.settings_samples import LOGIN_KEY
 
 SUBNET, OTHER = "subnet-0000000a", "subnet-0123456789abcdef0"
@@ -321,10 +322,10 @@ def test_the_quota_decides_what_a_data_volume_has_to_hold() -> None:
     ],
 )
 def test_a_types_name_tells_its_architecture(name: str, architecture: str) -> None:
-    assert instance_types.architecture(name) == architecture
-    assert instance_types.is_nitro(name)
+    assert instance_architecture(name) == architecture
+    assert is_nitro(name)
 
 
 def test_types_before_nitro_are_known() -> None:
     names = ("m4.large", "t2.micro", "i3.large", "i3.metal", "i3en.large")
-    assert [name for name in names if instance_types.is_nitro(name)] == ["i3.metal", "i3en.large"]
+    assert [name for name in names if is_nitro(name)] == ["i3.metal", "i3en.large"]

@@ -71,7 +71,7 @@ def test_a_folder_as_key_file_is_named(tmp_path: Path) -> None:
     ("given", "expected"),
     [
         ({}, "ssh.private_key_file: missing; expected one of ssh.private_key_file, ssh.private_key and ssh.agent."),
-        ({"private_key": LOGIN_KEY, "agent": True}, "Where a key is given, the agent is never asked."),
+        ({"private_key": LOGIN_KEY, "agent": True}, "With a key, the agent is never asked."),
         (
             {"private_key": LOGIN_KEY, "private_key_file": "key"},
             "ssh.private_key: cannot be set together with private_key_file.",
@@ -219,7 +219,7 @@ def test_an_unknown_host_is_told_with_what_to_do(tmp_path: Path) -> None:
             "nodes.n1.ssh.host_key: missing; expected an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…, or a"
             " line for 192.0.2.1:22 in ssh.known_hosts_file. Without its key, any machine that answers at a host's"
             " address could pass for it. Add the line of ssh-keyscan -t ed25519 -p 22 192.0.2.1 after"
-            " comparing it with the host's own, or set ssh.host_key_policy to accept-new to trust the first one seen."
+            " comparing it with the host's own, or set ssh.host_key_policy to accept-new to trust a host's first key."
         )
     ]
 
@@ -335,7 +335,7 @@ def test_a_password_in_a_url_is_not_shown() -> None:
     assert 'invalid value "socks://[secret]@proxy"' in found
 
 
-def test_a_brought_ca_is_read_from_its_files(tmp_path: Path) -> None:
+def test_a_provided_ca_is_read_from_its_files(tmp_path: Path) -> None:
     certificate, key = authority()
     (tmp_path / "ca.pem").write_text(certificate)
     (tmp_path / "ca-key.pem").write_text(key)
@@ -374,7 +374,7 @@ UNSIGNING, UNSIGNING_KEY = authority(signs=False)
         ({"certificate": CERTIFICATE, "private_key_file": "none"}, "cannot be read: No such file or directory."),
     ],
 )
-def test_a_brought_ca_that_cannot_sign_is_refused(ca: dict[str, Any], expected: str) -> None:
+def test_a_provided_ca_that_cannot_sign_is_refused(ca: dict[str, Any], expected: str) -> None:
     (found,) = problems(ca={"client": ca})
     assert expected in found
 
@@ -428,7 +428,7 @@ def test_a_ca_that_ends_within_a_year_is_warned_of() -> None:
         ({"clients": {"An Admin": {}}}, "It becomes part of resource names."),
         (
             {"clients": {"admin": {"common_name": "etcd"}}, "ca": {"shared": True}},
-            "Under a shared CA, peers are told from clients by this name",
+            "Under a shared CA, this name marks the peers",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etcd_cluster.settings.namespaces import misplaced
+from etcd_cluster.settings.loading import misplaced
 from tests.unit.settings.settings_samples import problems
 
 

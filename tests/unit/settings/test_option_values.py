@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster.settings import options_risks
-from etcd_cluster.settings.options_known import OPTIONS, newest
-from etcd_cluster.settings.options_owned import REFUSED
-from etcd_cluster.settings.options_tls import nearest
+from etcd_cluster.settings.options import restricted
+from etcd_cluster.settings.options.restricted import REFUSED
+from etcd_cluster.settings.options.table import OPTIONS, newest
+from etcd_cluster.settings.options.tls import nearest
 from tests.unit.settings.option_values import ECDSA_GCM, ENDS, RSA_GCM, SERVES, USELESS
 from tests.unit.settings.settings_samples import loaded, nodes, problems, warnings
 
@@ -36,7 +36,7 @@ def test_what_etcd_takes_and_nobody_can_want_is_refused(case: dict[str, str]) ->
 
 
 def test_every_option_is_classified_once() -> None:
-    groups = [set(options_risks.UNSAFE), set(options_risks.CHECKED), set(options_risks.HARMLESS), set(REFUSED)]
+    groups = [set(restricted.UNSAFE), set(restricted.CHECKED), set(restricted.HARMLESS), set(REFUSED)]
     names = {newest(name) for name in OPTIONS} - {
         newest(name) for name, option in OPTIONS.items() if name in REFUSED and newest(name) not in REFUSED
     }

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster.settings.options_known import OPTIONS, Option
-from etcd_cluster.settings.options_owned import REFUSED, UNIFORM
+from etcd_cluster.settings.options.restricted import REFUSED, UNIFORM
+from etcd_cluster.settings.options.table import OPTIONS, Option
 from etcd_cluster.settings.versions import MINORS
 from etcd_cluster.versions import Minor, text
 from tests.unit.settings.settings_samples import loaded, nodes, problems, warnings

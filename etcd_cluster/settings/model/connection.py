@@ -5,8 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from etcd_cluster.settings.fields import Address, Flag, LocalPath, LoginName, Port, PublicPem, SecretText
-from etcd_cluster.settings.parts import Part
+from etcd_cluster.settings.model.fields import Address, Flag, LocalPath, LoginName, Part, Port, PublicPem, SecretText
 
 HostKeyPolicy = Literal["pinned", "accept-new"]
 

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Collection, Mapping
 
-from etcd_cluster.settings.options_known import OPTIONS
-from etcd_cluster.settings.options_values import DURATION, nanoseconds
+from etcd_cluster.settings.options.table import OPTIONS
+from etcd_cluster.settings.options.values import DURATION, nanoseconds
 from etcd_cluster.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 LONGEST_ELECTION = 50_000  # milliseconds; maxElectionMs of embed/config.go
@@ -13,13 +13,13 @@ MOST_HOURS = 10 * 365 * 24
 MINUTE = 6e10  # nanoseconds
 
 
-def together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]) -> list[SettingProblem]:
+def together(options: Mapping[str, str], key: Path, own: Mapping[str, str], wrong: set[str]) -> list[SettingProblem]:
     """Return which of the options do not go together; those in `wrong` have been refused by themselves."""
-    touched = given.keys() & {"auto-compaction-mode", "auto-compaction-retention"}
+    touched = own.keys() & {"auto-compaction-mode", "auto-compaction-retention"}
     problems = (
         [] if wrong & {"auto-compaction-mode", "auto-compaction-retention"} else _retention(options, key, touched)
     )
-    for name in given:
+    for name in own:
         replacement = OPTIONS[name].replacement if name in OPTIONS else ""
         new, _, gate = replacement.removesuffix("=true").partition("=")
         # As etcd does, by text: LeaseCheckpoint stands in LeaseCheckpointPersist too.
@@ -32,7 +32,7 @@ def together(options: Mapping[str, str], key: Path, given: Mapping[str, str], wr
                     f"Keep {new}.",
                 )
             )
-    return problems + _checkpoints(options, key, given, wrong)
+    return problems + _checkpoints(options, key, own, wrong)
 
 
 def _retention(options: Mapping[str, str], key: Path, touched: Collection[str]) -> list[SettingProblem]:
@@ -79,10 +79,10 @@ def gates(options: Mapping[str, str]) -> dict[str, bool]:
 
 
 def _checkpoints(
-    options: Mapping[str, str], key: Path, given: Mapping[str, str], wrong: set[str]
+    options: Mapping[str, str], key: Path, own: Mapping[str, str], wrong: set[str]
 ) -> list[SettingProblem]:
     names = ("feature-gates", "experimental-enable-lease-checkpoint-persist", "experimental-enable-lease-checkpoint")
-    where = next((name for name in names if name in given and name not in wrong), None)
+    where = next((name for name in names if name in own and name not in wrong), None)
     state = gates(options)
     every = state.get("AllAlpha", False)
     if where is None or not state.get("LeaseCheckpointPersist", every) or state.get("LeaseCheckpoint", every):
@@ -90,7 +90,7 @@ def _checkpoints(
     return [
         invalid(
             (*key, where),
-            display_value((*key, where), given[where]),
+            display_value((*key, where), own[where]),
             "LeaseCheckpointPersist together with LeaseCheckpoint",
             "etcd does not start with the first alone.",
             "Switch on LeaseCheckpoint too.",

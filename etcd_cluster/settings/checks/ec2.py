@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from etcd_cluster.settings import instance_types
-from etcd_cluster.settings.checks_volumes import of_volumes
-from etcd_cluster.settings.ec2 import LOGIN_USERS, Ec2
+from etcd_cluster.settings.checks.volumes import of_volumes
 from etcd_cluster.settings.model import Node, Settings
+from etcd_cluster.settings.model.ec2 import LOGIN_USERS, Ec2
+from etcd_cluster.settings.model.ec2_fields import instance_architecture
 from etcd_cluster.settings.problems import Path, SettingProblem, display_value, invalid, missing, problem
 
 WORLD = ("0.0.0.0/0", "::/0")
@@ -41,13 +41,13 @@ def of_ec2(settings: Settings) -> Iterator[SettingProblem]:
 
 
 def _of_existing_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
-    given = {
+    volumes = {
         ("nodes", name, "ec2", what): volume
         for name, node in settings.nodes.items()
         for what, volume in (("data_volume_id", node.ec2.data_volume_id), ("wal_volume_id", node.ec2.wal_volume_id))
     }
-    often = Counter(volume for volume in given.values() if volume is not None)
-    for key, volume in given.items():
+    often = Counter(volume for volume in volumes.values() if volume is not None)
+    for key, volume in volumes.items():
         if volume is not None and often[volume] > 1:
             yield invalid(
                 key,
@@ -136,19 +136,19 @@ def _of_access(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
         "client_security_group_ids": ec2.client_security_group_ids,
         "ssh_cidrs": ec2.ssh_cidrs,
     }
-    for name, given in lists.items():
+    for name, entries in lists.items():
         key = ("ec2", name)
-        if given and ec2.security_group_ids:
+        if entries and ec2.security_group_ids:
             yield problem(
                 key,
                 "cannot be set together with ec2.security_group_ids",
-                "Rules are written only for the security group that is made where none is given.",
+                "Rules are written only for the security group that is created where none is set.",
                 "Remove it, or ec2.security_group_ids.",
                 involves=(("ec2", "security_group_ids"),),
             )
-        for network in (each for each, times in Counter(given).items() if times > 1):
+        for network in (each for each, times in Counter(entries).items() if times > 1):
             yield problem(key, f"{network} is listed twice", action="Remove the second one.")
-        for world in set(given).intersection(WORLD):
+        for world in set(entries).intersection(WORLD):
             if not ec2.open_to_the_world:
                 yield invalid(
                     key,
@@ -200,7 +200,7 @@ def _of_node(name: str, node: Node, ec2: Ec2) -> Iterator[SettingProblem]:
             yield problem(key, "must not be set with hosts: ec2", why, "Remove it.", (("hosts",),))
     type_key: Path = (*here, "ec2", "instance_type") if node.ec2.instance_type else ("ec2", "instance_type")
     instance_type = node.ec2.instance_type or ec2.instance_type
-    is_of, wanted = instance_types.architecture(instance_type), node.architecture or ec2.architecture
+    is_of, wanted = instance_architecture(instance_type), node.architecture or ec2.architecture
     if is_of != wanted:
         yield invalid(
             type_key,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from etcd_cluster.settings.ec2_fields import (
+from etcd_cluster.settings.model.ec2_fields import (
     Cidr,
     Ec2Name,
     Generation,
@@ -23,8 +23,7 @@ from etcd_cluster.settings.ec2_fields import (
     VpcCidr,
     Zone,
 )
-from etcd_cluster.settings.fields import AlternativeName, Flag, Seconds, whole
-from etcd_cluster.settings.parts import Part
+from etcd_cluster.settings.model.fields import AlternativeName, Flag, Part, Seconds, whole
 
 # The limits of gp3: EC2's API reference, CreateVolume, `Size`, `Iops` and `Throughput`.
 LARGEST_GIB, MOST_IOPS, MOST_THROUGHPUT = 65_536, 80_000, 2_000

@@ -8,11 +8,10 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from etcd_cluster.settings import options_together, options_values
-from etcd_cluster.settings.options_known import OPTIONS, Option, newest
-from etcd_cluster.settings.options_owned import REFUSED, UNIFORM
-from etcd_cluster.settings.options_table import GATES
-from etcd_cluster.settings.options_values import DURATION, nanoseconds
+from etcd_cluster.settings.options import together, values
+from etcd_cluster.settings.options.restricted import REFUSED, UNIFORM
+from etcd_cluster.settings.options.table import GATES, OPTIONS, Option, newest
+from etcd_cluster.settings.options.values import DURATION, nanoseconds
 from etcd_cluster.settings.problems import (
     InvalidValue,
     Path,
@@ -31,14 +30,14 @@ PING_SECONDS = 30
 
 
 def check(
-    options: Mapping[str, str], key: Path, version: str, given: Mapping[str, str], *, timing: bool = True
+    options: Mapping[str, str], key: Path, version: str, own: Mapping[str, str], *, timing: bool = True
 ) -> list[SettingProblem]:
-    """Return what is wrong with `given`, which stands below `key`, and with `options` as a whole.
+    """Return what is wrong with `own`, the options set below `key`, and with `options` as a whole.
 
-    `options` are those of `given` over the defaults. Without `timing`, the intervals have been judged elsewhere.
+    `options` are those of `own` over the defaults. Without `timing`, the intervals are left out.
     """
     problems = []
-    for name, value in given.items():
+    for name, value in own.items():
         where = (*key, name)
         if found := _name(name, where, version, value):
             problems.append(replace(found, involves=(("version",),)))
@@ -46,10 +45,10 @@ def check(
             problems.append(found)
     # What was meant by a misspelled name is not judged as if it were not there.
     wrong = {each.key[-1] for each in problems}
-    wrong |= {near for name in given if (near := meant(name))}
+    wrong |= {near for name in own if (near := meant(name))}
     if timing and not wrong & {"heartbeat-interval", "election-timeout"}:
-        problems += options_together.timing(options, key)
-    return problems + options_together.together(options, key, given, wrong)
+        problems += together.timing(options, key)
+    return problems + together.together(options, key, own, wrong)
 
 
 def warnings(options: Mapping[str, str], key: Path, version: str) -> list[str]:
@@ -94,7 +93,7 @@ def replacement(option: Option, value: str) -> str:
 
 
 def meant(name: str) -> str | None:
-    """Return the option that a name which is none stands for, None where none is near."""
+    """Return the option that an unknown name probably means, None where none is near."""
     if name in OPTIONS:
         return None
     plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
@@ -137,7 +136,7 @@ def _value(option: Option, key: Path, value: str, version: str) -> SettingProble
         if option.kind == "gates":
             _check_gates(value, minor(version))
         else:
-            options_values.check(newest(option.name), option.kind, value)
+            values.check(newest(option.name), option.kind, value)
     except InvalidValue as error:
         involves = (("version",),) if option.kind == "gates" else ()
         return invalid(key, display_value(key, value), error.expected, error.why, error.action, involves)
@@ -152,10 +151,10 @@ def _check_gates(value: str, line: Minor) -> None:
             raise InvalidValue(f"NAME=true or NAME=false, separated by commas, with names of {', '.join(known)}")
 
 
-def check_node(given: Mapping[str, str], key: Path) -> list[SettingProblem]:
+def check_node(own: Mapping[str, str], key: Path) -> list[SettingProblem]:
     """Return which options of one node must be the same on all."""
     return [
         problem((*key, name), "must be the same on all nodes", UNIFORM[name], f"Set etcd.{name} instead.")
-        for name in given
+        for name in own
         if name in UNIFORM
     ]

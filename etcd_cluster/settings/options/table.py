@@ -5,7 +5,11 @@ replacements are those of experimentalFlagMigrationMap (embed/config.go) and
 ExperimentalFlagToFeatureMap (features/etcd_features.go).
 """
 
-from etcd_cluster.versions import Minor
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from etcd_cluster.versions import Minor, minor
 
 # Name, kind (choices are separated by |), first minor, last minor, what replaces it from 3.6 on.
 TABLE = """
@@ -176,3 +180,47 @@ GATES: dict[str, Minor] = {
 LISTS = frozenset(
     line.split()[0] for line in TABLE.strip().splitlines() if line.split()[1] in ("list", "urls", "gates")
 )
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: the kind of its value, the minors that know it, and what replaces it."""
+
+    name: str
+    kind: str
+    first: Minor
+    last: Minor
+    replacement: str
+
+    def known(self, minor: Minor) -> bool:
+        """Tell whether a minor has the option."""
+        return self.first <= minor <= self.last
+
+
+def _table() -> dict[str, Option]:
+    rows = (line.split() for line in TABLE.strip().splitlines())
+    return {row[0]: Option(row[0], row[1], minor(row[2]), minor(row[3]), " ".join(row[4:])) for row in rows}
+
+
+OPTIONS = _table()
+
+
+def newest(name: str) -> str:
+    """Return the name that an option has from 3.6 on; a switch that became a feature gate is of `feature-gates`."""
+    option = OPTIONS.get(name)
+    return (option.replacement.partition("=")[0] if option else "") or name
+
+
+def joined_lists(options: Any) -> Any:
+    """Return the options with each list of plain values as etcd's environment has it, separated by commas."""
+    if not isinstance(options, Mapping):
+        return options
+    return {name: _joined(value) if name in LISTS else value for name, value in options.items()}
+
+
+def _joined(value: Any) -> Any:
+    if not isinstance(value, (list, tuple)) or not value:
+        return value
+    if not all(isinstance(each, str) and each.strip() and "," not in each for each in value):
+        return value
+    return ",".join(each.strip() for each in value)

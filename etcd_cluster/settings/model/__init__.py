@@ -1,7 +1,6 @@
 """The settings as typed, frozen objects.
 
-Every default is here. What needs more than one setting to judge is in `checks`, what needs a file in `files`; `load`
-runs all of them.
+Every default is here. What needs more than one setting or a file to judge is in `checks`.
 """
 
 from typing import Annotated, Literal
@@ -9,35 +8,42 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticKnownError
 
-from etcd_cluster.settings import checksums
-from etcd_cluster.settings.connection import Bastion, Connection, HostKeyPolicy, NodeSsh, Ssh
-from etcd_cluster.settings.defaults import SEED_OPTIONS
-from etcd_cluster.settings.ec2 import Ec2, NodeEc2
-from etcd_cluster.settings.fields import (
+from etcd_cluster.settings import versions
+from etcd_cluster.settings.model.certificates import Authority, CertificateAuthorities, Certificates, Client, Subject
+from etcd_cluster.settings.model.connection import Bastion, Connection, HostKeyPolicy, NodeSsh, Ssh
+from etcd_cluster.settings.model.ec2 import Ec2, NodeEc2
+from etcd_cluster.settings.model.fields import (
     Account,
     Address,
     AlternativeName,
     ClusterName,
-    Country,
-    Days,
     EtcdId,
     Flag,
     HostDirectory,
     HttpUrl,
     LocalPath,
     OptionValue,
+    Part,
     Port,
     PublicPem,
     Seconds,
-    SecretText,
     Sha256,
     Text,
     Token,
     whole,
 )
-from etcd_cluster.settings.option_lists import joined_lists
-from etcd_cluster.settings.parts import Part
+from etcd_cluster.settings.options.table import joined_lists
 from etcd_cluster.settings.versions import Version, VersionText
+
+# The options that differ from etcd's own defaults, from the unit this program replaces.
+SEED_OPTIONS: dict[str, str] = {
+    "auto-compaction-mode": "periodic",
+    "auto-compaction-retention": "1",
+    "max-request-bytes": "33554432",
+    "quota-backend-bytes": "6442450944",
+    "heartbeat-interval": "250",
+    "election-timeout": "2000",
+}
 
 Architecture = Literal["amd64", "arm64"]
 Options = Annotated[dict[str, OptionValue], BeforeValidator(joined_lists)]
@@ -144,80 +150,6 @@ class Paths(Part):
     )
 
 
-class Subject(Part):
-    """What the subjects of all certificates carry besides the common name."""
-
-    common_name: Text = Field(default="etcd", description="Common name of server and peer certificates.")
-    organization: Text | None = Field(default=None, description="O.")
-    organizational_unit: Text | None = Field(default=None, description="OU.")
-    country: Country | None = Field(default=None, description="C, two letters.")
-    province: Text | None = Field(default=None, description="ST.")
-    locality: Text | None = Field(default=None, description="L.")
-
-
-class Certificates(Part):
-    """How certificates are made."""
-
-    algorithm: Literal["ECDSA", "RSA"] = Field(default="ECDSA", description="Algorithm of all keys: `ECDSA` or `RSA`.")
-    rsa_bits: Annotated[int, whole(2048, 8192, "bits")] = Field(
-        default=2048, description="Size of RSA keys, 2048 to 8192 bits."
-    )
-    ecdsa_curve: Literal["P256", "P384", "P521"] = Field(
-        default="P256", description="Curve of ECDSA keys: `P256`, `P384` or `P521`."
-    )
-    validity_days: Days = Field(default=365, description="How long a server, peer or client certificate is valid.")
-    renew_before_days: Days = Field(
-        default=30,
-        description="How long before its end `up` makes a new one, and warns about one it cannot renew.",
-    )
-    ca_validity_days: Days = Field(
-        default=3650, description="How long a generated CA is valid; one that exists stays as it is."
-    )
-    subject: Subject = Field(default_factory=Subject, description="The subject.")
-    extra_names: tuple[AlternativeName, ...] = Field(
-        default=(),
-        description="More IP addresses and DNS names for every server certificate, as a load balancer's.",
-    )
-
-
-class Authority(Part):
-    """A certificate authority of your own; without certificate and key, one is generated."""
-
-    generation: Annotated[int, whole(1, 1000)] = Field(
-        default=1, description="Number of the generated CA that issues; another number is another CA."
-    )
-    trust_generations: tuple[Annotated[int, whole(1, 1000)], ...] = Field(
-        default=(), description="More generated CAs that are trusted, by number; for a rotation."
-    )
-    trust_certificates: PublicPem | None = Field(
-        default=None, description="More CAs that are trusted, as PEM; for the rotation of a CA of your own."
-    )
-    trust_certificates_file: LocalPath | None = Field(default=None, description="File with `trust_certificates`.")
-    certificate: PublicPem | None = Field(default=None, description="The CA's certificate as PEM.")
-    certificate_file: LocalPath | None = Field(default=None, description="File with `certificate`.")
-    private_key: SecretText | None = Field(default=None, repr=False, description="The CA's unencrypted key as PEM.")
-    private_key_file: LocalPath | None = Field(default=None, description="File with `private_key`.")
-
-
-class CertificateAuthorities(Part):
-    """Who signs."""
-
-    shared: Flag = Field(default=False, description="One CA, `ca.client`, for clients and peers.")
-    client: Authority | None = Field(default=None, description="CA of server and client certificates.")
-    peer: Authority | None = Field(default=None, description="CA of peer certificates.")
-
-
-class Client(Part):
-    """A client certificate; its key is its name in the outputs."""
-
-    common_name: Text | None = Field(
-        default=None, description="Its common name, etcd's user name; without it, its key."
-    )
-    organization: Text | None = Field(default=None, description="Its O; without it, `certificates.subject`'s.")
-    validity_days: Days | None = Field(default=None, description="Without it, `certificates.validity_days`.")
-    extra_names: tuple[AlternativeName, ...] = Field(default=(), description="Its IP addresses and DNS names.")
-
-
 class Snapshots(Part):
     """The snapshot that is saved on the leader's host before a version changes."""
 
@@ -271,7 +203,7 @@ class Settings(Part):
     group: Account = Field(default="etcd", description="Its group; created if it is missing.")
     client_port: Port = Field(default=2379, description="Port for clients.")
     peer_port: Port = Field(default=2380, description="Port for peers.")
-    etcd: Annotated[Options, AfterValidator(lambda given: {**SEED_OPTIONS, **given})] = Field(
+    etcd: Annotated[Options, AfterValidator(lambda own: {**SEED_OPTIONS, **own})] = Field(
         default_factory=dict,
         validate_default=True,
         description="etcd's own options, by etcd's names without the dashes in front.",
@@ -313,11 +245,11 @@ class Settings(Part):
 
     def checksum(self, version: str, architecture: str) -> str | None:
         """Return the SHA-256 of an archive: from the settings, else their file, else the pinned ones."""
-        given = self.binaries.checksums.get(version, {})
-        for arch, value in given.items():
+        own = self.binaries.checksums.get(version, {})
+        for arch, value in own.items():
             if arch == architecture:
                 return value
-        return checksums.pinned().get(version, {}).get(architecture)
+        return versions.pinned_sums().get(version, {}).get(architecture)
 
     def options(self, node: str) -> dict[str, str]:
         """Return the etcd options of one node, by etcd's names, without those the program sets itself."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
-from etcd_cluster.settings import addresses, directories
+from etcd_cluster.settings import locations
 from etcd_cluster.settings.problems import InvalidValue
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -121,9 +121,9 @@ PublicPem = Annotated[str, BeforeValidator(_secret_text)]
 LocalPath = Annotated[Path, BeforeValidator(_local_path)]
 HttpUrl = Annotated[str, BeforeValidator(_http_url)]
 OptionValue = Annotated[str, BeforeValidator(_option_value)]
-Address = Annotated[str, _as_text(addresses.normalized)]
-AlternativeName = Annotated[str, _as_text(addresses.alternative_name)]
-HostDirectory = Annotated[str, _as_text(directories.normalized)]
+Address = Annotated[str, _as_text(locations.normalized_address)]
+AlternativeName = Annotated[str, _as_text(locations.alternative_name)]
+HostDirectory = Annotated[str, _as_text(locations.normalized_directory)]
 Port = Annotated[int, whole(1, 65535)]
 Seconds = Annotated[int, whole(1, 86_400, "seconds")]
 Days = Annotated[int, whole(1, 36_500, "days")]
@@ -157,3 +157,19 @@ EtcdId = Annotated[
 Sha256 = Annotated[str, matching(r"[0-9a-f]{64}", "a SHA-256 sum: 64 lower-case hexadecimal digits")]
 Country = Annotated[str, matching(r"[A-Z]{2}", "a country code of two capital letters, such as KR")]
 Token = Annotated[str, matching(r"[A-Za-z0-9._:-]{1,128}", "up to 128 letters, digits and the characters . _ : -")]
+
+
+class Part(BaseModel):
+    """A frozen group of settings that knows no other keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: Any) -> Any:
+        """Read a key without a value, as in `clients: {admin: }`, as an empty group."""
+        return {} if value is None else value
+
+
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+NAME_ALLOWED = "up to 63 lower-case letters, digits, - and ., not beginning or ending with - or ."

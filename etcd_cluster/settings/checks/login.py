@@ -2,7 +2,7 @@
 
 import asyncssh
 
-from etcd_cluster.settings.connection import Bastion, Ssh
+from etcd_cluster.settings.model.connection import Bastion, Ssh
 from etcd_cluster.settings.problems import SECRET, Path, display_value, invalid, missing, problem
 from etcd_cluster.settings.reading import Reader
 
@@ -14,19 +14,19 @@ def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
 
     `generated` says that the program makes the key of the hosts itself.
     """
-    given = ssh.private_key is not None or ssh.private_key_file is not None
+    has_key = ssh.private_key is not None or ssh.private_key_file is not None
     if generated:
-        _check_generated_key(ssh, reader, given=given)
-    elif ssh.agent and given:
+        _check_generated_key(ssh, reader, has_key=has_key)
+    elif ssh.agent and has_key:
         reader.report(
             problem(
                 ("ssh", "agent"),
                 "cannot be set together with a private key",
-                "Where a key is given, the agent is never asked.",
+                "With a key, the agent is never asked.",
                 "Remove ssh.agent or the key.",
             )
         )
-    elif not ssh.agent and not given:
+    elif not ssh.agent and not has_key:
         reader.report(
             missing(
                 ("ssh", "private_key_file"),
@@ -52,8 +52,8 @@ def complete(ssh: Ssh, reader: Reader, *, generated: bool = False) -> Ssh:
     return ssh.model_copy(update=update)
 
 
-def _check_generated_key(ssh: Ssh, reader: Reader, *, given: bool) -> None:
-    if given or ssh.agent:
+def _check_generated_key(ssh: Ssh, reader: Reader, *, has_key: bool) -> None:
+    if has_key or ssh.agent:
         reader.report(
             problem(
                 ("ssh", "agent" if ssh.agent else "private_key_file" if ssh.private_key_file else "private_key"),

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from etcd_cluster.settings.ec2 import Ec2, Volume
 from etcd_cluster.settings.model import Settings
+from etcd_cluster.settings.model.ec2 import Ec2, Volume
 from etcd_cluster.settings.problems import Path, SettingProblem, invalid, problem
 
 MIB, GIB = 2**20, 2**30
@@ -96,6 +96,6 @@ def _wal_bytes(settings: Settings, node: str) -> int:
 
 
 def _number(settings: Settings, node: str, option: str, default: int) -> int:
-    """Return an option's value; etcd takes 0 for its default, and what is no number is reported elsewhere."""
+    """Return an option's value; etcd takes 0 for its default, and what is no number has a problem of its own."""
     value = settings.options(node).get(option, "0") if node else "0"
     return int(value) or default if value.lstrip("-").isdecimal() else default

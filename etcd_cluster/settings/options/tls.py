@@ -59,15 +59,15 @@ def nearest(name: str) -> str | None:
     return near[0] if near else None
 
 
-def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algorithm: str) -> Iterator[SettingProblem]:
+def check(options: Mapping[str, str], key: Path, own: Mapping[str, str], algorithm: str) -> Iterator[SettingProblem]:
     """Yield what is wrong with the options of TLS; `algorithm` is that of the certificates' keys."""
-    touched = given.keys() & {"cipher-suites", "tls-min-version", "tls-max-version"}
+    touched = own.keys() & {"cipher-suites", "tls-min-version", "tls-max-version"}
     if not touched:
         return
     lowest, highest = options.get("tls-min-version", "TLS1.2"), options.get("tls-max-version", "TLS1.3")
     named = suites(options)
     if lowest > highest:
-        where = (*key, "tls-max-version" if "tls-max-version" in given else "tls-min-version")
+        where = (*key, "tls-max-version" if "tls-max-version" in own else "tls-min-version")
         yield problem(
             where,
             f"tls-min-version is {lowest}, above tls-max-version, which is {highest}",
@@ -90,7 +90,7 @@ def check(options: Mapping[str, str], key: Path, given: Mapping[str, str], algor
         return
     if lowest == "TLS1.3":
         yield problem(
-            where if "cipher-suites" in given else (*key, "tls-min-version"),
+            where if "cipher-suites" in own else (*key, "tls-min-version"),
             "cipher-suites cannot be set together with a tls-min-version of TLS1.3",
             "The suites of TLS 1.3 cannot be chosen, and etcd does not start with both.",
             "Remove cipher-suites.",

@@ -2,9 +2,9 @@
 
 import asyncssh
 
-from etcd_cluster.settings import addresses
-from etcd_cluster.settings.connection import NodeSsh
+from etcd_cluster.settings import locations
 from etcd_cluster.settings.model import Node, Settings
+from etcd_cluster.settings.model.connection import NodeSsh
 from etcd_cluster.settings.problems import Path, display_value, invalid, missing, problem
 from etcd_cluster.settings.reading import Reader
 
@@ -15,7 +15,7 @@ ALLOWED = "an ed25519 or ecdsa host key, such as ssh-ed25519 AAAA…"
 NOT_RSA = "RSA host keys cannot be pinned: the plugin that runs commands accepts only their old ssh-rsa signatures."
 
 WHY_PINNED = "Without its key, any machine that answers at a host's address could pass for it."
-ACCEPT = "set ssh.host_key_policy to accept-new to trust the first one seen"
+ACCEPT = "set ssh.host_key_policy to accept-new to trust a host's first key"
 
 
 def complete(settings: Settings, reader: Reader) -> Settings:
@@ -37,9 +37,9 @@ def complete(settings: Settings, reader: Reader) -> Settings:
 
     pinned = ssh.host_key_policy == "pinned"
 
-    def host_key(key: Path, given: str | None, host: str, port: int) -> str | None:
-        if given is not None:
-            return _given(key, given, reader)
+    def host_key(key: Path, line: str | None, host: str, port: int) -> str | None:
+        if line is not None:
+            return _from_settings(key, line, reader)
         return None if known is None else _known(key, known, host, port, reader, required=pinned)
 
     nodes: dict[str, Node] = {}
@@ -83,7 +83,7 @@ def _without_file(settings: Settings, reader: Reader) -> None:
         )
 
 
-def _given(key: Path, line: str, reader: Reader) -> str | None:
+def _from_settings(key: Path, line: str, reader: Reader) -> str | None:
     """Return `type base64` of a host key, which may have a host before and a comment behind."""
     words = line.split()
     start = next((index for index, word in enumerate(words) if word.startswith(("ssh-", "ecdsa-", "sk-"))), None)
@@ -110,11 +110,11 @@ def _known(
     key: Path, known: asyncssh.SSHKnownHosts, host: str, port: int, reader: Reader, *, required: bool
 ) -> str | None:
     """Return the best key known_hosts has for a host; None without any if none is `required`."""
-    where = f"{addresses.bracketed(host)}:{port}"
+    where = f"{locations.bracketed(host)}:{port}"
     found: list[asyncssh.SSHKey] = []
     # ssh-keyscan writes an IPv4 address as such, also where the settings have it in the form of an IPv6 address.
-    for spelling in dict.fromkeys((host, addresses.same(host) if addresses.is_ip(host) else host)):
-        host_keys, _, revoked, *_ = known.match(spelling, spelling if addresses.is_ip(spelling) else "", port)
+    for spelling in dict.fromkeys((host, locations.same_address(host) if locations.is_ip(host) else host)):
+        host_keys, _, revoked, *_ = known.match(spelling, spelling if locations.is_ip(spelling) else "", port)
         found += [each for each in host_keys if each not in revoked]
     by_algorithm = {each.get_algorithm(): each for each in found}
     for algorithm in USABLE:

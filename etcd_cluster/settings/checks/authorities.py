@@ -72,7 +72,7 @@ def _same(client: Authority | None, peer: Authority | None) -> bool:
 def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authority | None:
     if authority is None:
         return None
-    noted = len(reader.problems)
+    before = len(reader.problems)
     certificate = reader.one_of(
         key, authority.certificate, authority.certificate_file, "certificate", "the CA's certificate as PEM"
     )
@@ -82,7 +82,7 @@ def _complete(authority: Authority | None, key: Path, reader: Reader) -> Authori
     # One spelling, so that the same certificate in another one is no change.
     certificate = certificate and (pem.bundle([certificate]) or certificate)
     private_key = private_key and pem.private_key(private_key)
-    if len(reader.problems) == noted:
+    if len(reader.problems) == before:
         if (certificate is None) != (private_key is None):
             lacking = "certificate" if certificate is None else "private_key"
             reader.report(

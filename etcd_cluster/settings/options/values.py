@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from etcd_cluster.settings import directories
+from etcd_cluster.settings import locations
 from etcd_cluster.settings.problems import InvalidValue
 
 DURATION = re.compile(r"0|(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+")
@@ -159,7 +159,7 @@ def _urls(name: str, value: str) -> None:
 
 def _file(value: str) -> None:
     try:
-        directories.normalized(value)
+        locations.normalized_directory(value)
     except InvalidValue as error:
         raise InvalidValue("the absolute path of a file on the host", error.why, error.action) from None
 
@@ -169,19 +169,19 @@ def _token(value: str) -> None:
     if kind == "simple" and not pairs:
         return
     expected = "simple, or jwt,pub-key=FILE,priv-key=FILE,sign-method=METHOD[,ttl=DURATION]"
-    given = dict(pair.partition("=")[::2] for pair in pairs)
-    if kind != "jwt" or len(given) != len(pairs) or given.keys() - {"pub-key", "priv-key", "sign-method", "ttl"}:
+    options = dict(pair.partition("=")[::2] for pair in pairs)
+    if kind != "jwt" or len(options) != len(pairs) or options.keys() - {"pub-key", "priv-key", "sign-method", "ttl"}:
         raise InvalidValue(expected, "etcd does not start with anything else.")
-    if given.get("sign-method") not in SIGN_METHODS:
+    if options.get("sign-method") not in SIGN_METHODS:
         raise InvalidValue(expected, f"METHOD is one of {', '.join(sorted(SIGN_METHODS))}.")
-    if not given.get("priv-key") and not given.get("pub-key"):
+    if not options.get("priv-key") and not options.get("pub-key"):
         raise InvalidValue(expected, "Without a key, no token can be signed or verified.")
-    if "ttl" in given and (not DURATION.fullmatch(given["ttl"]) or not nanoseconds(given["ttl"])):
+    if "ttl" in options and (not DURATION.fullmatch(options["ttl"]) or not nanoseconds(options["ttl"])):
         raise InvalidValue(expected, "The ttl is a duration such as 5m.")
     for name in ("pub-key", "priv-key"):
-        if name in given:
+        if name in options:
             try:
-                _file(given[name])
+                _file(options[name])
             except InvalidValue as error:
                 raise InvalidValue(f"{expected}, with {error.expected} as {name}", error.why, error.action) from None
 
@@ -204,12 +204,12 @@ def _outputs(value: str) -> None:
 def _rotation(value: str) -> None:
     expected = "a JSON object such as " + '{"maxsize": 100, "maxage": 30, "maxbackups": 5, "compress": true}'
     try:
-        given = json.loads(value)
+        options = json.loads(value)
     except ValueError:
         raise InvalidValue(expected, "etcd does not start with JSON that it cannot read.") from None
-    if not isinstance(given, dict):
+    if not isinstance(options, dict):
         raise InvalidValue(expected)
-    for name, inner in given.items():
+    for name, inner in options.items():
         if name not in ROTATION:
             raise InvalidValue(f"{expected}, with the names {', '.join(ROTATION)}", "etcd would ignore any other.")
         if type(inner) is not ROTATION[name] or (isinstance(inner, int) and inner < 0):

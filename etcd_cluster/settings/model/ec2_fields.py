@@ -2,21 +2,20 @@
 
 import ipaddress
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
-from etcd_cluster.settings import instance_types
-from etcd_cluster.settings.fields import matching, whole
+from etcd_cluster.settings.model.fields import matching, whole
 from etcd_cluster.settings.problems import InvalidValue
 
 _ID = r"-[0-9a-f]{8}(?:[0-9a-f]{9})?"
 
 
 def _instance_type(value: Any) -> str:
-    if not isinstance(value, str) or not instance_types.NAME.fullmatch(value) or value.startswith("mac"):
+    if not isinstance(value, str) or not INSTANCE_TYPE.fullmatch(value) or value.startswith("mac"):
         raise InvalidValue("an EC2 instance type that runs Linux, such as m6i.large")
-    if not instance_types.is_nitro(value):
+    if not is_nitro(value):
         raise InvalidValue(
             "an instance type of the Nitro system, such as m6i.large or m7g.large",
             "Older types show a volume under a name that does not tell which volume it is.",
@@ -109,3 +108,26 @@ TagValue = Annotated[
 ]
 Hours = Annotated[int, BeforeValidator(_hours)]
 Generation = Annotated[int, whole(1, 1_000_000)]
+
+
+INSTANCE_TYPE = re.compile(r"(?P<family>[a-z]+)(?P<generation>[0-9]+)(?P<attributes>[a-z]*)(?:-[a-z0-9]+)*\.[a-z0-9-]+")
+
+# All types before Nitro: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-hypervisors.html (Xen)
+_BEFORE_NITRO = "c1 c3 c4 cc2 cr1 d2 f1 g2 g3 g3s h1 hs1 i2 i3 m1 m2 m3 m4 p2 p3 r3 r4 t1 t2 x1 x1e"
+BEFORE_NITRO = frozenset(_BEFORE_NITRO.split())
+NITRO_DESPITE_FAMILY = frozenset({"i3.metal"})
+
+
+def instance_architecture(name: str) -> Literal["amd64", "arm64"]:
+    """Return what a type's processor is: Graviton types carry a g right behind the number of their generation."""
+    match = INSTANCE_TYPE.fullmatch(name)
+    assert match, name
+    if match["family"] + match["generation"] == "a1":
+        return "arm64"
+    # im4gn and is4gen too; in g5 or gr6 the g stands before the number and means a graphics processor.
+    return "arm64" if match["attributes"].startswith("g") else "amd64"
+
+
+def is_nitro(name: str) -> bool:
+    """Tell whether volumes of a type are NVMe devices that carry their volume's id."""
+    return name.partition(".")[0] not in BEFORE_NITRO or name in NITRO_DESPITE_FAMILY

@@ -1,0 +1,1 @@
+"""etcd's own options: the table of them, and what is checked of them."""
