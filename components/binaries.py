@@ -81,22 +81,21 @@ def _file_name(settings: Settings, architecture: str) -> str:
 
 def _script(settings: Settings, node: str, architecture: str, damage: int) -> str:
     binaries, name = settings.binaries, _file_name(settings, architecture)
-    return scripts.with_variables(
+    return scripts.script(
         "install",
-        {
-            "node": node,
-            "version": settings.version,
-            "architecture": architecture,
-            "source": binaries.source,
-            "url": f"{binaries.url.rstrip('/')}/v{settings.version}/{name}",
-            "archive": f"{settings.paths.install_dir}/{name}",
-            "sha256": settings.checksum(settings.version, architecture) or "",
-            "install_dir": settings.paths.install_dir,
-            "proxy": binaries.http_proxy or "",
-            "ca": binaries.ca_certificate or "",
-            "seconds": str(settings.deadlines.install),
-            "damage": str(damage),
-        },
+        node=node,
+        version=settings.version,
+        architecture=architecture,
+        source=binaries.source,
+        url=f"{binaries.url.rstrip('/')}/v{settings.version}/{name}",
+        archive=f"{settings.paths.install_dir}/{name}",
+        sha256=settings.checksum(settings.version, architecture) or "",
+        install_dir=settings.paths.install_dir,
+        proxy=binaries.http_proxy or "",
+        ca=binaries.ca_certificate or "",
+        seconds=settings.deadlines.install,
+        # The script does not read it: another value makes another text, which runs again.
+        damage=damage,
     )
 
 

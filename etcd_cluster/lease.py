@@ -183,8 +183,8 @@ async def _on_all(
     async def ask(session: Session) -> str:
         try:
             async with asyncio.timeout(seconds):
-                arguments = action, holder, str(SECONDS), str(_STEP_SECONDS)
-                result = await session.run(scripts.script("lease"), *arguments, seconds=_SCRIPT_SECONDS, check=False)
+                text = scripts.script("lease", action=action, me=holder, seconds=SECONDS, step_seconds=_STEP_SECONDS)
+                result = await session.run(text, seconds=_SCRIPT_SECONDS, check=False)
         except (ClusterError, TimeoutError):
             return "unreachable"
         return result.stdout.strip()

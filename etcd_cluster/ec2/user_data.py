@@ -70,7 +70,7 @@ def render(
     if image.startswith(_AMAZON):
         # Amazon Linux otherwise installs security updates at the first boot.
         config["repo_upgrade"] = "none"
-    config["write_files"] = [_file(name, scripts.alone(name)) for name in ("clock", "volumes")]
+    config["write_files"] = [_file(name, scripts.source(name).text) for name in ("clock", "volumes")]
     # One command, since cloud-init reports only the exit status of the last; the first login may run it again.
     words = shlex.join(volume_arguments(volumes))
     prepare = f'sh -eu {FOLDER}/clock.sh || :\nexec sh -eu {FOLDER}/volumes.sh "$1" {words}\n'

@@ -66,8 +66,15 @@ async def leave_former(hands: Hands) -> None:
 
     async def leave(name: str) -> None:
         layout = hands.member(name).layout
-        directories = layout.config_dir, layout.install_dir, layout.bin_dir, layout.data_dir, layout.wal_dir or ""
-        cleared = await hands.guarded(name, "leave", *directories)
+        cleared = await hands.guarded(
+            name,
+            "leave",
+            config=layout.config_dir,
+            install=layout.install_dir,
+            bin=layout.bin_dir,
+            data=layout.data_dir,
+            wal=layout.wal_dir or "",
+        )
         for directory in cleared.split():
             await hands.say(f"Removed keys, certificates and settings from {directory} on {name}, which it has left")
 

@@ -75,10 +75,22 @@ async def _announce(hands: Hands, name: str, attempt: Attempt) -> None:
     other = seen is not None and has_other_data(name, seen, attempt)
     if other:
         await hands.say(f"The data on {name} is not of this bootstrap; it is renamed inside {layout.data_dir}")
-    arguments = layout.config_dir, layout.data_dir, layout.wal_dir or "", "aside" if other else "keep"
-    await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+    await _write_attempt(hands, name, attempt, "aside" if other else "keep")
     if seen and seen.has_wal and not other:
         await hands.relocate(name)
+
+
+async def _write_attempt(hands: Hands, name: str, attempt: Attempt, own: str) -> None:
+    layout = hands.member(name).layout
+    await hands.guarded(
+        name,
+        "announce",
+        config=layout.config_dir,
+        data=layout.data_dir,
+        wal=layout.wal_dir or "",
+        own=own,
+        stdin=attempt.text(),
+    )
 
 
 async def _halt(hands: Hands, name: str) -> None:
@@ -100,9 +112,7 @@ async def _call_off(hands: Hands, started: Sequence[str], attempt: Attempt, erro
             if name in named and not hands.facts[name].has_wal:
                 seen = await observe(hands.sessions[name], hands.member(name), "facts", hands.deadlines.command)
                 if has_other_data(name, seen, attempt):
-                    layout = hands.member(name).layout
-                    arguments = layout.config_dir, layout.data_dir, layout.wal_dir or "", "aside"
-                    await hands.guarded(name, "announce", *arguments, stdin=attempt.text())
+                    await _write_attempt(hands, name, attempt, "aside")
         except ClusterError as second:
             if name not in named:
                 problems.extend(second.problems)
@@ -221,7 +231,7 @@ async def record_birth(hands: Hands, names: Iterable[str]) -> None:
 async def _record(hands: Hands, name: str, text: str) -> None:
     """Write the marker where the member runs too: a change of the directory may have been taken back half-way."""
     for config in sorted({hands.member(name).layout.config_dir, hands.config_dir(name)}):
-        await hands.guarded(name, "born", config, stdin=text)
+        await hands.guarded(name, "born", config=config, stdin=text)
 
 
 async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
@@ -246,7 +256,8 @@ async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
 async def _switch(hands: Hands, name: str, certificates: str, config: str = "") -> None:
     """Switch the link where the member runs, to what is in `config`, else where it is to run."""
     config = config or hands.member(name).layout.config_dir
-    await hands.guarded(name, "certificates", config, certificates, hands.config_dir(name))
+    here = hands.config_dir(name)
+    await hands.guarded(name, "certificates", config=config, certificates=certificates, here=here)
 
 
 async def _switch_back(hands: Hands, name: str, error: ClusterError) -> NoReturn:

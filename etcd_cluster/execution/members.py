@@ -43,7 +43,8 @@ async def set_aside(hands: Hands, name: str) -> None:
     """Stop and disable the member, rename its data inside its directories, and forget its markers."""
     seen, layout = hands.facts[name], hands.member(name).layout
     data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
-    await hands.guarded(name, "retire", hands.config_dir(name), data, wal, seconds=hands.deadlines.shutdown)
+    config = hands.config_dir(name)
+    await hands.guarded(name, "retire", config=config, data=data, wal=wal, seconds=hands.deadlines.shutdown)
 
 
 async def stop(hands: Hands, name: str) -> None:
@@ -54,7 +55,7 @@ async def stop(hands: Hands, name: str) -> None:
     if name in hands.serving and hands.leads(name):
         await hand_over(hands, name)
     config, host_id = hands.config_dir(name), seen.stamp.host
-    await hands.guarded(name, "stop", config, host_id, seconds=hands.deadlines.shutdown)
+    await hands.guarded(name, "stop", config=config, host_id=host_id, seconds=hands.deadlines.shutdown)
     crash_point("stopped")
 
 

@@ -149,13 +149,20 @@ class Hands:
         status = self.facts[name].status
         return status is not None and status.member_id == status.leader_id
 
-    async def guarded(self, name: str, script: str, *arguments: str, stdin: str | bytes = "", seconds: int = 0) -> str:
+    async def guarded(
+        self,
+        name: str,
+        script: str,
+        /,
+        *,
+        stdin: str | bytes = "",
+        seconds: int = 0,
+        **variables: str | int,
+    ) -> str:
         """Run a changing script on a node, if the lease is still held; return what it prints."""
         self.lease.check()
         result = await self.sessions[name].run(
-            scripts.guarded(script),
-            self.lease.holder,
-            *arguments,
+            scripts.guarded(script, holder=self.lease.holder, **variables),
             stdin=stdin.encode() if isinstance(stdin, str) else stdin,
             seconds=(seconds or self.deadlines.command) + _GUARD_SECONDS,
         )
@@ -241,7 +248,8 @@ class Hands:
         noted = {config, self.config_dir(name)} if revision else {config}
         of = self.config_dir(name) if revision else config
         for each in sorted(noted):
-            await self.guarded(name, "served", each, revision or self.target.members[name].revision, of)
+            wanted = revision or self.target.members[name].revision
+            await self.guarded(name, "served", config=each, revision=wanted, of=of)
 
     async def activate(self, name: str, former: Former | None = None, then: str = "starts") -> None:
         """Make the staged revision what the next start uses, or a former one.
@@ -258,24 +266,24 @@ class Hands:
         await self.guarded(
             name,
             "activate",
-            config,
-            former.revision if former else target.revision,
-            leafs,
-            (former and former.bin_dir) or layout.bin_dir,
-            (former and former.install_dir) or layout.install_dir,
-            layout.data_dir,
-            layout.wal_dir or "",
-            target.member.user,
-            target.member.group,
-            layout.config_dir if former else self.config_dir(name),
-            then,
+            config=config,
+            revision=former.revision if former else target.revision,
+            certificates=leafs,
+            bin=(former and former.bin_dir) or layout.bin_dir,
+            install=(former and former.install_dir) or layout.install_dir,
+            data=layout.data_dir,
+            wal=layout.wal_dir or "",
+            user=target.member.user,
+            group=target.member.group,
+            former=layout.config_dir if former else self.config_dir(name),
+            then=then,
             seconds=self.deadlines.command + self.deadlines.shutdown,
         )
 
     async def start(self, name: str, verb: str, environment: str = "", config_dir: str = "") -> str:
         """Ask systemd for a (re)start and return the invocation that ran before."""
         config = config_dir or self.member(name).layout.config_dir
-        return (await self.guarded(name, "start", config, verb, stdin=environment)).strip()
+        return (await self.guarded(name, "start", config=config, verb=verb, stdin=environment)).strip()
 
     async def relocate(self, name: str, back: bool = False, idle: bool = False) -> None:
         """Stop the member and move its data, where it is not whole in the directories that are wanted.
@@ -283,15 +291,32 @@ class Hands:
         One that was seen `idle` and serves by now is not stopped; that raises.
         With `back`, what an interrupted move has taken returns to the directories that the active revision names.
         """
-        seen, member = self.facts[name], self.member(name)
-        layout = member.layout
+        seen, layout = self.facts[name], self.member(name).layout
         place = seen.active_data, seen.active_wal
         wanted = place if back else (layout.data_dir, layout.own_wal)
         if not seen.active_data or (place == wanted and not seen.is_moving):
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
-        arguments = [self.config_dir(name), *place, *wanted, member.user, member.group, *(["idle"] if idle else [])]
-        await self.guarded(name, "relocate", *arguments, seconds=self.deadlines.catch_up)
+        await self.move_data(name, self.config_dir(name), place, wanted, idle)
+
+    async def move_data(
+        self, name: str, config: str, old: tuple[str, str], new: tuple[str, str], idle: bool = False
+    ) -> None:
+        """Stop the member and move its data and its WAL directory, empty where that is inside the data directory."""
+        member = self.member(name)
+        await self.guarded(
+            name,
+            "relocate",
+            config=config,
+            old_data=old[0],
+            old_wal=old[1],
+            new_data=new[0],
+            new_wal=new[1],
+            user=member.user,
+            group=member.group,
+            idle="yes" if idle else "no",
+            seconds=self.deadlines.catch_up,
+        )
 
     async def await_active(self, before: Mapping[str, str], seconds: int) -> None:
         """Wait until each member is active again; at the first that ended, the others get only a moment more.
@@ -322,7 +347,7 @@ class Hands:
     async def await_one(self, name: str, invocation: str, seconds: int) -> Problem | None:
         """Wait until a member is active in another invocation than this one; return what is wrong when it is not."""
         result = await self.sessions[name].run(
-            scripts.script("wait"), str(seconds), invocation, seconds=seconds + 30, check=False
+            scripts.script("wait", seconds=seconds, before=invocation), seconds=seconds + 30, check=False
         )
         if result.status == 0:
             return None

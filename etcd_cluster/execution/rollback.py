@@ -23,8 +23,7 @@ async def put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterEr
         await hands.say(f"{name} did not come up; putting it back on revision {former.revision}")
         wanted, before = (member.layout.data_dir, member.layout.own_wal), (former.data_dir, former.wal_dir)
         if former.data_dir and before != wanted:
-            arguments = member.layout.config_dir, *wanted, *before, member.user, member.group
-            await hands.guarded(name, "relocate", *arguments, seconds=hands.deadlines.catch_up)
+            await hands.move_data(name, member.layout.config_dir, wanted, before)
         await hands.activate(name, former)
         return await hands.start(name, "restart", config_dir=former.config_dir)
 

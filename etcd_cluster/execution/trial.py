@@ -78,7 +78,7 @@ async def _try_on(hands: Hands, name: str) -> Result:
     # The staged leafs, also where a restart keeps the active ones for now: the switch to them may come in this run too.
     how = wanted.member, wanted.revision, wanted.certificates, seconds
     output = await hands.guarded(
-        name, "trial", *trial_unit.arguments(*how), stdin=trial_unit.archive(*how), seconds=seconds + _SECONDS_BESIDE
+        name, "trial", **trial_unit.variables(*how), stdin=trial_unit.archive(*how), seconds=seconds + _SECONDS_BESIDE
     )
     try:
         return Result.parse(output)

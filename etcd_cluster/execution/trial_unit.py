@@ -105,25 +105,25 @@ def archive(member: Member, revision: str, certificates: str, seconds: int) -> b
     )
 
 
-def arguments(member: Member, revision: str, certificates: str, seconds: int) -> list[str]:
-    """Return the arguments of trial.sh.
+def variables(member: Member, revision: str, certificates: str, seconds: int) -> dict[str, str]:
+    """Return the variables of trial.sh.
 
     A name that stands for the address is not looked up in the trial's network, so peers are not tried there.
     """
     layout = member.layout
-    return [
-        layout.config_dir,
-        revision,
-        certificates,
-        layout.version_dir(member.version),
-        layout.data_dir,
-        layout.wal_dir or "",
-        member.user,
-        member.group,
-        str(seconds),
-        member.local_url,
-        "" if listen_host(member.address) == "0.0.0.0" else member.peer_url,
-    ]
+    return {
+        "config": layout.config_dir,
+        "revision": revision,
+        "certificates": certificates,
+        "binaries": layout.version_dir(member.version),
+        "data": layout.data_dir,
+        "wal": layout.wal_dir or "",
+        "user": member.user,
+        "group": member.group,
+        "start_seconds": str(seconds),
+        "client_url": member.local_url,
+        "peer_url": "" if listen_host(member.address) == "0.0.0.0" else member.peer_url,
+    }
 
 
 class End(enum.Enum):

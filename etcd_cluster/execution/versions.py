@@ -56,8 +56,9 @@ async def _check_log(hands: Hands, name: str) -> None:
     (`unmarshal should never fail`, etcdserver/apply/apply.go), so a cluster is not ready for 3.7 before its members
     have saved a snapshot under 3.6.
     """
-    script, arguments = scripts.script("v2_entries"), _in_use(hands, name)
-    result = await hands.sessions[name].run(script, *arguments, seconds=hands.deadlines.command)
+    data, wal = _in_use(hands, name)
+    script = scripts.script("v2_entries", data=data, wal=wal)
+    result = await hands.sessions[name].run(script, seconds=hands.deadlines.command)
     lines = [line.partition("=") for line in result.stdout.splitlines()]
     snapshot = max((int(value, 16) for key, _, value in lines if key == "snapshot"), default=0)
     last = last_v2_entry(base64.b64decode(value) for key, _, value in lines if key == "entry")
@@ -82,12 +83,12 @@ async def save_snapshot(hands: Hands, step: SaveSnapshot) -> None:
     output = await hands.guarded(
         name,
         "snapshot",
-        hands.config_dir(name),
-        posixpath.dirname(place.etcdctl) if place else layout.bin_dir,
-        (place and place.endpoint) or hands.member(name).local_url,
-        hands.snapshots.directory,
-        str(hands.snapshots.keep),
-        str(size // 1024 + hands.snapshots.reserve_megabytes * 1024),
+        config=hands.config_dir(name),
+        bin=posixpath.dirname(place.etcdctl) if place else layout.bin_dir,
+        endpoint=(place and place.endpoint) or hands.member(name).local_url,
+        directory=hands.snapshots.directory,
+        keep=hands.snapshots.keep,
+        kilobytes=size // 1024 + hands.snapshots.reserve_megabytes * 1024,
         seconds=hands.deadlines.catch_up,
     )
     await hands.say(f"Saved a snapshot on {name}: {output.strip()}")

@@ -182,17 +182,20 @@ async def observe(
     layout = member.layout
     before = time.time()
     result = await session.run(
-        scripts.script("observe"),
-        layout.config_dir,
-        layout.data_dir,
-        layout.wal,
-        layout.install_dir,
-        layout.bin_dir,
-        str(member.client_port),
-        " ".join(str(port) for port in (member.peer_port, *member.further_ports)),
-        member.version,
-        depth,
-        *staged,
+        scripts.script(
+            "observe",
+            config=layout.config_dir,
+            data=layout.data_dir,
+            wal=layout.wal,
+            install=layout.install_dir,
+            bin=layout.bin_dir,
+            client_port=member.client_port,
+            ports=" ".join(str(port) for port in (member.peer_port, *member.further_ports)),
+            version=member.version,
+            depth=depth,
+            staged_revision=staged[0],
+            staged_certificates=staged[1],
+        ),
         seconds=seconds,
     )
     return parse(result.stdout, before, time.time())

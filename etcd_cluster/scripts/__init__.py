@@ -1,34 +1,84 @@
-"""The shell that runs on hosts: each file of `scripts/`, joined with what it builds on."""
+"""The shell that runs on hosts: a script of `scripts/` with its variables, after the parts of `scripts/parts/` it uses.
 
+The header of each script and part declares both, in lines that are not sent to the host:
+
+    # uses: lib relocation
+    # variables: config data wal
+
+Variables stand above the script as quoted assignments. The whole text becomes an argument of a command line
+(`ssh.commands`), which `ps` and sudo's log show to others: a secret goes to the script's standard input, and never
+into a variable. `install` alone travels on standard input, so its proxy's URL may hold a password.
+"""
+
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent
+_PARTS = FOLDER / "parts"
+_DECLARATION = re.compile(r"^# (uses|variables): (.+)\n", re.MULTILINE)
 
 
-def _text(name: str) -> str:
-    return (_FOLDER / f"{name}.sh").read_text()
+@dataclass(frozen=True)
+class Source:
+    """The file of a script or of a part: what it declares, and its text without the declarations."""
+
+    uses: tuple[str, ...]
+    variables: tuple[str, ...]
+    text: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Source":
+        """Read a file."""
+        text = path.read_text()
+        found: dict[str, tuple[str, ...]] = {}
+        for kind, words in _DECLARATION.findall(text):
+            found[kind] = (*found.get(kind, ()), *words.split())
+        return cls(found.get("uses", ()), found.get("variables", ()), _DECLARATION.sub("", text))
 
 
-def script(name: str) -> str:
-    """Return a script that changes or reads a host without the lease: claim, stage, observe, stop, release…"""
-    more = {"observe": ["directories"], "claim": ["former"], "leave": ["former"], "release": ["former"]}
-    before = ["made", "moving", *more.get(name, [])]
-    return "\n".join(_text(each) for each in (*before, name))
+@cache
+def source(name: str) -> Source:
+    """Return a script as it stands in its file; raises `FileNotFoundError` where there is none of this name."""
+    return Source.read(FOLDER / f"{name}.sh")
 
 
-def alone(name: str) -> str:
-    """Return a script that needs nothing beside it, to be run by cloud-init."""
-    return _text(name)
+@cache
+def part(name: str) -> Source:
+    """Return a part as it stands in its file."""
+    return Source.read(_PARTS / f"{name}.sh")
 
 
-def guarded(name: str) -> str:
-    """Return a script that runs only while its first argument holds the host's lease."""
-    return f"{_text('guard')}\n{script(name)}"
+def parts_of(names: Sequence[str]) -> list[str]:
+    """Return these parts and those that they use themselves, each once, after all that it uses."""
+    ordered: list[str] = []
+    for name in names:
+        ordered += [each for each in (*parts_of(part(name).uses), name) if each not in ordered]
+    return ordered
 
 
-def with_variables(name: str, variables: Mapping[str, str]) -> str:
-    """Return a script for pulumi-command, whose variables stand above it as quoted assignments."""
-    assignments = "".join(f"{variable}={shlex.quote(value)}\n" for variable, value in variables.items())
-    return f"{assignments}{_text(name)}"
+def script(name: str, /, **variables: str | int) -> str:
+    """Return the text of a script with values for its variables.
+
+    Raises `ValueError` where these are not exactly the variables that the script declares. None may be a secret.
+    """
+    return _rendered(name, (), variables)
+
+
+def guarded(name: str, /, *, holder: str, **variables: str | int) -> str:
+    """Return the text of a script that changes a host only while `holder` has the host's lease; else as `script`."""
+    return _rendered(name, ("guard",), {"holder": holder, **variables})
+
+
+def _rendered(name: str, before: Sequence[str], variables: dict[str, str | int]) -> str:
+    own = source(name)
+    parts = parts_of((*before, *own.uses))
+    declared = [*(word for each in before for word in part(each).variables), *own.variables]
+    if variables.keys() != set(declared):
+        missing, unknown = set(declared) - variables.keys(), variables.keys() - set(declared)
+        raise ValueError(f"variables of {name}.sh: missing {sorted(missing)}, unknown {sorted(unknown)}")
+    assignments = "".join(f"{word}={shlex.quote(str(variables[word]))}\n" for word in declared)
+    return assignments + "\n".join([*(part(each).text for each in parts), own.text])

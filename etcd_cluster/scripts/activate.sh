@@ -1,10 +1,8 @@
-# activate.sh CONFIG REVISION CERTIFICATES BIN INSTALL DATA WAL USER GROUP FORMER starts|idle|runs
-# Makes a staged revision what the next (re)start uses. FORMER is the configuration directory until then; the leaf
-# certificates may have been staged in that one only. CERTIFICATES `current` leaves them as they are. `idle` is a start of what is taken
-# to be stopped: where it serves by now, nothing changes.
-config=$1 revision=$2 certificates=$3 bin=$4 install=$5 data=$6 wal=$7 user=$8 group=$9
-shift 9
-former=${1:-$config} then=${2:-starts}
+# activate.sh: makes a staged revision what the next (re)start uses. FORMER is the configuration directory until then;
+# the leaf certificates may have been staged in that one only. CERTIFICATES `current` leaves them as they are.
+# THEN is `starts`, `runs`, or `idle`: a start of what is taken to be stopped. Where that serves by now, nothing changes.
+# uses: lib created
+# variables: config revision certificates bin install data wal user group former then
 if [ "$then" = idle ]; then
 	refuse_active
 	then=starts
@@ -68,8 +66,8 @@ fi
 link "revisions/$revision" "$config/current"
 link current/etcd.env "$config/etcd.env"
 rm -f "$config/moving"
-if [ "$(cat "$staged/etcd.service")" != "$(cat /etc/systemd/system/etcd.service 2>/dev/null)" ]; then
-	write_file /etc/systemd/system/etcd.service 644 <"$staged/etcd.service"
+if [ "$(cat "$staged/etcd.service")" != "$(cat "$member_unit_file" 2>/dev/null)" ]; then
+	write_file "$member_unit_file" 644 <"$staged/etcd.service"
 fi
 # Enabling reloads systemd's view of the unit too.
 if systemctl is-enabled --quiet etcd.service 2>/dev/null; then systemctl daemon-reload; else systemctl enable --quiet etcd.service; fi

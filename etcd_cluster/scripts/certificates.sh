@@ -1,6 +1,7 @@
-# certificates.sh CONFIG CERTIFICATES HERE: etcd uses the staged leafs from its next connection on; nothing restarts.
+# certificates.sh: etcd uses the staged leaf certificates from its next connection on; nothing restarts.
 # HERE is the configuration directory that the member runs with, where they are copied to if it is another one.
-config=$1 certificates=$2 here=${3:-$1}
+# uses: lib
+# variables: config certificates here
 (cd "$config/certificates/$certificates" && sha256sum -c --status SHA256SUMS) || {
 	echo "certificate set $certificates is not staged whole" >&2
 	exit 1

@@ -1,6 +1,8 @@
-# claim.sh CONFIG INSTALL USER GROUP BIN FORMER-CONFIG FORMER-INSTALL FORMER-BIN DATA [WAL FORMER-DATA FORMER-WAL]: takes the host for this cluster;
-# the owner stamp comes on standard input. Prints the machine's architecture as uname gives it. Running it again changes nothing but the stamp.
-config=$1 install=$2 user=$3 group=$4 bin=$5 data=$9 wal=${10:-}
+# claim.sh: takes the host for this cluster; the owner stamp comes on standard input. Prints the machine's architecture
+# as uname gives it. Running it again changes nothing but the stamp.
+# uses: lib created former_directories
+# variables: config install bin data wal user group
+# variables: former_config former_install former_bin former_data former_wal
 umask 022
 if [ ! -d "$config" ]; then
 	first=$config
@@ -8,21 +10,22 @@ if [ ! -d "$config" ]; then
 	mkdir -p "$config"
 	path=$first
 	while [ "$path" != "$config" ]; do
-		remember directory "$path"
+		record_created directory "$path"
 		rest=${config#"$path"/}
 		path=$path/${rest%%/*}
 	done
-	remember directory "$config"
+	record_created directory "$config"
 fi
-note_former "$6" "$7" "$8" "${11:-$data} ${12:-$wal}" "$config" "$install" "$bin" "$data $wal"
+record_former "$former_config" "$former_install" "$former_bin" "$former_data $former_wal" \
+	"$config" "$install" "$bin" "$data $wal"
 chown root:root "$config"
 chmod 755 "$config"
 if ! getent group "$group" >/dev/null; then
-	remember group "$group"
+	record_created group "$group"
 	groupadd --system "$group"
 fi
 if ! id -u "$user" >/dev/null 2>&1; then
-	remember user "$user"
+	record_created user "$user"
 	# The disk of another host: its data belongs to the number that the account had there, which nobody has here.
 	number=$(stat -c %u "$data/member" 2>/dev/null || echo 0)
 	if [ "$number" -eq 0 ] || getent passwd "$number" >/dev/null; then set --; else set -- --uid "$number"; fi

@@ -1,12 +1,10 @@
-# grow.sh SECONDS [MOUNT_POINT GIBIBYTES]…: lets each file system fill its volume, which has so many GiB or more.
+# grow.sh: lets each file system fill its volume. VOLUMES has a line `MOUNT_POINT GIBIBYTES` for each; it has so many or more.
 # EC2 shows the new size of a volume some seconds after it has accepted it.
-seconds=$1
-shift
+# variables: seconds volumes
 uptime_seconds() { cut -d. -f1 /proc/uptime; }
 deadline=$(($(uptime_seconds) + seconds))
-while [ $# -gt 0 ]; do
-	point=$1 size=$2
-	shift 2
+while read -r point size; do
+	[ -n "$point" ] || continue
 	mountpoint --quiet "$point" || { printf 'no volume is mounted at %s\n' "$point" >&2; exit 1; }
 	device=$(findmnt --noheadings --output SOURCE --mountpoint "$point")
 	while [ $(($(blockdev --getsize64 "$device") >> 30)) -lt "$size" ]; do
@@ -17,7 +15,9 @@ while [ $# -gt 0 ]; do
 		sleep 1
 	done
 	case $(findmnt --noheadings --output FSTYPE --mountpoint "$point") in
-	ext4) words=$(resize2fs "$device" 2>&1) ;;
-	xfs) words=$(xfs_growfs "$point" 2>&1) ;;
+	ext4) words=$(resize2fs "$device" 2>&1 </dev/null) ;;
+	xfs) words=$(xfs_growfs "$point" 2>&1 </dev/null) ;;
 	esac || { printf 'cannot grow the file system at %s: %s\n' "$point" "$words" >&2; exit 1; }
-done
+done <<VOLUMES
+$volumes
+VOLUMES

@@ -1,5 +1,7 @@
-# host_key.sh PUBLIC: the private key on standard input becomes the only host key of sshd; connections stay open.
-public=$1
+# host_key.sh: the private key on standard input, whose public one is PUBLIC (`TYPE BASE64`), becomes the only host key of
+# sshd; connections stay open.
+# uses: lib
+# variables: public
 folder=/etc/ssh
 incoming=$(mktemp "$folder/.incoming.XXXXXX")
 trap 'rm -f "$incoming"' EXIT

@@ -1,6 +1,7 @@
 # install.sh: installs one version of etcd beside the others; nothing runs with it until Rollout moves the links.
 # Runs through pulumi-command, so its variables stand above it: node version architecture source url archive sha256
 # install_dir proxy ca seconds. Running it again with the version there and whole does nothing.
+# variables: node version architecture source url archive sha256 install_dir proxy ca seconds damage
 set -eu
 umask 022
 fail() { printf '%s: %s\n' "$node" "$1" >&2; exit 1; }

@@ -1,8 +1,8 @@
-# lease.sh acquire|renew|release HOLDER SECONDS STEP_SECONDS: prints `granted`, or `held HOLDER SECONDS-LEFT`, or `busy`
-# where a step of the run that held it is still under way after STEP_SECONDS, or, for a renewal of what another run has
-# held since, or a reboot has ended, `gone`.
+# lease.sh: ACTION is `acquire`, `renew` or `release`. Prints `granted`, or `held HOLDER SECONDS-LEFT`, or `busy` where a
+# step of the run that held it is still under way after STEP_SECONDS, or, for a renewal of what another run has held
+# since, or a reboot has ended, `gone`.
 # The time is the host's own uptime, so neither a clock step nor a powered-off operator's machine matters.
-action=$1 me=$2 seconds=$3 step_seconds=$4
+# variables: action me seconds step_seconds
 lease=/run/etcd-cluster/lease
 mkdir -p /run/etcd-cluster
 # A step may take longer than the lease, so what only reads or renews it has a lock of its own and waits for no step.

@@ -1,5 +1,6 @@
-# leave.sh CONFIG INSTALL BIN DATA WAL: once the member runs with these, clears the directories that the settings have left.
+# leave.sh: once the member runs with these directories, clears those that the settings have left.
 # Prints the configuration directories that it cleared.
-config=$1
-clear_former "$2" "$3"
-clear_empty "$@"
+# uses: former_directories
+# variables: config install bin data wal
+clear_former "$install" "$bin"
+clear_empty "$config" "$install" "$bin" "$data" "$wal"

@@ -1,12 +1,11 @@
-# observe.sh CONFIG DATA WAL INSTALL BIN CLIENT_PORT PORTS VERSION DEPTH REVISION CERTIFICATES
+# observe.sh: prints what is on the host, one `key=value` a line; files come in base64. Changes nothing.
 # PORTS are the other ports that the member is to listen on, separated by spaces, the peers' first.
-# Prints what is on the host, one `key=value` a line; files come in base64. Changes nothing.
 # DEPTH: facts (no etcdctl), member (asks the running member too), deep (also compares what is installed and staged).
-# The arguments say what is wanted. The member is looked for and asked where it is now: a running one where its process
+# The variables say what is wanted. The member is looked for and asked where it is now: a running one where its process
 # says, a stopped one where the unit that is installed would start it.
-config=$1 wanted=$1 data=$2 wal=$3 install=$4 bin=$5 client_port=$6 ports=$7 version=$8 depth=$9
-shift 9
-staged_revision=$1 staged_certificates=$2
+# uses: lib relocation directory_facts
+# variables: config data wal install bin client_port ports version depth staged_revision staged_certificates
+wanted=$config
 wanted_data=$data wanted_wal=${wal%/wal}
 say() { printf '%s=%s\n' "$1" "$2"; }
 say_file() { [ ! -f "$2" ] || say "$1" "$(base64 -w 0 <"$2")"; }
@@ -40,7 +39,7 @@ pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
 case $pid in '' | *[!0-9]*) unanswered ;; esac
 pid=${pid:-0}
 in_environ() { tr '\0' '\n' <"/proc/$pid/environ" | sed -n "s/^$1=//p" | head -n 1; } 2>/dev/null
-in_unit() { sed -n "s|^$1=\(/.*\)/$2\$|\1|p" /etc/systemd/system/etcd.service | head -n 1; } 2>/dev/null
+in_unit() { sed -n "s|^$1=\(/.*\)/$2\$|\1|p" "$member_unit_file" | head -n 1; } 2>/dev/null
 next=$(in_unit EnvironmentFile etcd.env || :)
 if [ ! -f "$next/owner" ]; then next=$config; fi
 here=$next
@@ -108,7 +107,7 @@ for segment in "$wal"/*.wal; do
 done
 active_bin=$(in_unit ExecStart etcd || :)
 if [ -e "$next/current/etcd.service" ]; then
-	same "$next/current/etcd.service" /etc/systemd/system/etcd.service || say uninstalled etcd.service
+	same "$next/current/etcd.service" "$member_unit_file" || say uninstalled etcd.service
 	active_dir=$install/v$(cat "$next/current/version" 2>/dev/null || :)
 	for name in etcd etcdctl etcdutl; do
 		[ "${active_bin:-$bin}" != "$bin" ] || [ "$(readlink "$bin/$name" 2>/dev/null || :)" = "$active_dir/$name" ] || say uninstalled "$bin/$name"
@@ -192,9 +191,8 @@ if [ "$depth" != facts ] && [ "$pid" -gt 0 ]; then
 	control() { # KEY ARGUMENTS…: keeps what etcdctl prints and how it ends
 		key=$1 status=0
 		shift
-		timeout 8 "$etcdctl" --endpoints="${endpoint:-https://127.0.0.1:$client_port}" --command-timeout=5s --dial-timeout=3s \
-			--cacert="$in_use/client-ca.pem" --cert="$here/certificates/current/etcdctl.pem" \
-			--key="$here/certificates/current/etcdctl-key.pem" -w json "$@" \
+		run_etcdctl 'timeout 8' "$etcdctl" "$in_use/client-ca.pem" "$here/certificates/current/etcdctl" \
+			--endpoints="${endpoint:-https://127.0.0.1:$client_port}" --command-timeout=5s --dial-timeout=3s -w json "$@" \
 			>"$scratch/$key" 2>"$scratch/$key.error" </dev/null || status=$?
 		echo "$status" >"$scratch/$key.exit"
 	}

@@ -1,18 +1,16 @@
-# release.sh CONFIG INSTALL BIN DATA WAL HOST_ID PURGE: removes from a host all that this program made there.
-# Does nothing where the stamp is not HOST_ID. Data, and the snapshots that hold it, go only with PURGE=yes; its user
-# stays while data stays.
-config=$1 install=$2 bin=$3 data=$4 wal=$5 host_id=$6 purge=$7
+# release.sh: removes from a host all that this program made there. Does nothing where the stamp is not HOST_ID. Data, and
+# the snapshots that hold it, go only where PURGE is `yes`; its user stays while data stays.
+# uses: lib former_directories
+# variables: config install bin data wal host_id purge
 [ -d "$config" ] || { echo gone; exit 0; }
 grep -qx "host=$host_id" "$config/owner" 2>/dev/null || { echo foreign; exit 0; }
-systemctl disable --quiet etcd.service 2>/dev/null || :
-systemctl stop etcd.service 2>/dev/null || :
+disable_member
 former() { sed -n -e 's/^former //p' -e 's/^kept //p' "$config/made" 2>/dev/null || :; }
 { former; printf '%s\n' "$config $install $bin"; } | while read -r its_config its_install _; do
 	clear_links "$bin" "$its_install"
-	if grep -q "^EnvironmentFile=$its_config/etcd.env\$" /etc/systemd/system/etcd.service 2>/dev/null; then
-		rm -f /etc/systemd/system/etcd.service
+	if grep -q "^EnvironmentFile=$its_config/etcd.env\$" "$member_unit_file" 2>/dev/null; then
+		rm -f "$member_unit_file"
 		systemctl daemon-reload
-		systemctl reset-failed etcd.service 2>/dev/null || :
 	fi
 done
 rm -f "$config/served"

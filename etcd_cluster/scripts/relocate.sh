@@ -1,9 +1,11 @@
-# relocate.sh CONFIG OLD_DATA OLD_WAL NEW_DATA NEW_WAL USER GROUP [idle]: moves a member's data while it is stopped.
-# With `idle` it stops nothing that serves by now.
-# An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
+# relocate.sh: stops a member and moves its data. IDLE is `yes` for one that is taken to be stopped: where that serves by
+# now, nothing changes; else `no`. An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
 # the source when it had to be copied to another file system; nothing is removed but an unfinished copy.
 # What an interrupted move has left in several places is brought together.
-config=$1 old_data=$2 old_wal=${3:-$2/member/wal} new_data=$4 new_wal=${5:-$4/member/wal} user=$6 group=$7
+# uses: lib created relocation
+# variables: config old_data old_wal new_data new_wal user group idle
+named_wal=$new_wal
+old_wal=${old_wal:-$old_data/member/wal} new_wal=${new_wal:-$new_data/member/wal}
 existing() { # PATH: it, or the nearest directory above it that is there
 	path=$1
 	while [ ! -e "$path" ]; do path=$(dirname "$path"); done
@@ -18,7 +20,7 @@ room() { # KIBIBYTES DIRECTORY: fails while the member still runs
 	echo "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back" >&2
 	exit 1
 }
-[ "${8:-}" != idle ] || refuse_active
+[ "$idle" = no ] || refuse_active
 parts "$old_data" "$old_wal"
 data_size=0 log_size=0
 if [ "$member" != "$new_data/member" ]; then data_size=$(copied "$member" "$new_data"); fi
@@ -59,8 +61,8 @@ transfer() { # FROM TO KEPT: TO becomes FROM, whole or not at all; a FROM that h
 hold=$new_data/wal-on-its-way
 own "$new_data"
 for path in "$new_data/member" "$hold" "$new_wal"; do clear_away "$path"; done
-# Until activate.sh makes the new place the active one, this tells where parts may be; see moving.sh.
-{ printf '%s\n%s\n' "$new_data" "$5"; cat "$config/moving" 2>/dev/null || :; } | write_file "$config/moving" 600
+# Until activate.sh makes the new place the active one, this tells where parts may be; see relocation.sh.
+{ printf '%s\n%s\n' "$new_data" "$named_wal"; cat "$config/moving" 2>/dev/null || :; } | write_file "$config/moving" 600
 # The WAL leaves the old place first and enters the new one last: half of a move never looks like a whole member.
 case $log in "$member"/*) kept=${member%/member}/wal.moved-$stamp ;; *) kept=$log.moved-$stamp ;; esac
 if [ "$log" != "$new_wal" ]; then transfer "$log" "$hold" "$kept"; fi

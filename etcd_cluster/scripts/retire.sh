@@ -1,8 +1,7 @@
-# retire.sh CONFIG DATA WAL: stops and disables a member that is no longer one; its data is renamed, never removed.
-config=$1 data=$2 wal=$3
-systemctl disable --quiet etcd.service 2>/dev/null || :
-systemctl stop etcd.service 2>/dev/null || :
-systemctl reset-failed etcd.service 2>/dev/null || :
+# retire.sh: stops and disables a member that is no longer one; its data is renamed, never removed.
+# uses: lib relocation
+# variables: config data wal
+disable_member
 stamp=removed-$(date +%Y%m%dT%H%M%S)
 parts "$data" "${wal:-$data/member/wal}"
 if [ -d "$member" ]; then mv -T "$member" "${member%/member}/$stamp"; fi

@@ -1,9 +1,10 @@
-# snapshot.sh CONFIG BIN ENDPOINT DIRECTORY KEEP KILOBYTES: saves a verified snapshot and prints its path.
+# snapshot.sh: saves a verified snapshot and prints its path.
 # KILOBYTES must be free before; the oldest snapshots beyond KEEP are removed afterwards.
-config=$1 bin=$2 endpoint=$3 directory=$4 keep=$5 kilobytes=$6
+# uses: lib created
+# variables: config bin endpoint directory keep kilobytes
 make_directory "$directory"
 # A purge removes the snapshots too: they hold all that the store held.
-grep -qxF "snapshots $directory" "$config/made" 2>/dev/null || remember snapshots "$directory"
+grep -qxF "snapshots $directory" "$config/made" 2>/dev/null || record_created snapshots "$directory"
 chmod 700 "$directory"
 free=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
 if [ "$free" -lt "$kilobytes" ]; then
@@ -12,9 +13,11 @@ if [ "$free" -lt "$kilobytes" ]; then
 fi
 file=$directory/etcd-$(date -u +%Y%m%dT%H%M%SZ).db
 trap 'rm -f "$file.part"' EXIT
-"$bin/etcdctl" --endpoints="$endpoint" --cacert="$config/current/client-ca.pem" \
-	--cert="$config/certificates/current/etcdctl.pem" --key="$config/certificates/current/etcdctl-key.pem" \
-	snapshot save "$file.part" >/dev/null 2>"$directory/.error" || { tail -n 1 "$directory/.error" >&2; exit 1; }
+run_etcdctl '' "$bin/etcdctl" "$config/current/client-ca.pem" "$config/certificates/current/etcdctl" \
+	--endpoints="$endpoint" snapshot save "$file.part" >/dev/null 2>"$directory/.error" || {
+	tail -n 1 "$directory/.error" >&2
+	exit 1
+}
 rm -f "$directory/.error"
 "$bin/etcdutl" snapshot status "$file.part" >/dev/null
 mv "$file.part" "$file"

@@ -1,6 +1,6 @@
-# stage.sh DIRECTORY NAME GROUP: a tar archive on standard input becomes DIRECTORY/NAME, whole or not at all.
+# stage.sh: a tar archive on standard input becomes DIRECTORY/NAME, whole or not at all.
 # Nothing runs with it yet: Rollout switches to it later.
-directory=$1 name=$2 group=$3
+# variables: directory name group
 incoming=$(mktemp -d "$directory/.incoming.XXXXXX")
 trap 'rm -rf "$incoming"' EXIT
 mkdir "$incoming/$name"

@@ -1,6 +1,7 @@
-# start.sh CONFIG start|restart: asks systemd for it and returns at once; standard input becomes bootstrap.env,
+# start.sh: asks systemd for VERB, `start` or `restart`, and returns at once; standard input becomes bootstrap.env,
 # unless it is empty. Prints the invocation that ran before, for wait.sh.
-config=$1 verb=$2
+# uses: lib
+# variables: config verb
 write_file "$config/bootstrap.env" 644
 [ -s "$config/bootstrap.env" ] || rm -f "$config/bootstrap.env"
 systemctl reset-failed etcd.service 2>/dev/null || :

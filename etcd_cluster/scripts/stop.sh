@@ -1,7 +1,6 @@
-# stop.sh CONFIG HOST_ID: stops and disables the member, unless the host carries another stamp by now.
-config=$1 host_id=$2
+# stop.sh: stops and disables the member, unless the host carries another stamp than HOST_ID by now.
+# uses: lib
+# variables: config host_id
 grep -qx "host=$host_id" "$config/owner" 2>/dev/null || { echo foreign; exit 0; }
-systemctl disable --quiet etcd.service 2>/dev/null || :
-systemctl stop etcd.service 2>/dev/null || :
-systemctl reset-failed etcd.service 2>/dev/null || :
+disable_member
 echo stopped

@@ -1,11 +1,9 @@
-# trial.sh CONFIG REVISION CERTIFICATES BINARIES DATA WAL USER GROUP SECONDS CLIENT_URL PEER_URL: starts a staged
-# revision once, apart from the cluster. Standard input: its unit and the variables that it replaces, as a tar archive.
-# It has a network namespace of its own with the host's addresses, so it listens where the member will; where that
+# trial.sh: starts a staged revision once, apart from the cluster, within START_SECONDS.
+# Standard input: its unit and the variables that it replaces, as a tar archive. It has a network namespace of its own with the host's addresses, so it listens where the member will; where that
 # cannot be made it gets free ports of 127.0.0.1. Its data lies inside the member's directories, made by etcd itself.
 # Prints `passed`, `skipped`, `not-ready`, `client` (ours is refused) or `peer`, then the lines that tell why.
-config=$1 revision=$2 certificates=$3 binaries=$4 data=$5 wal=$6 user=$7 group=$8 seconds=$9
-shift 9
-client_url=$1 peer_url=$2
+# uses: lib created
+# variables: config revision certificates binaries data wal user group start_seconds client_url peer_url
 unit=etcd-trial.service
 folder=/run/etcd-cluster/trial
 net=$folder/net
@@ -72,9 +70,8 @@ free_port() { # FROM: the first port from there on that nobody listens on
 ask() { # FILE CERTIFICATE BUNDLE URL WORDS…: etcdctl with a certificate of the staged set; what it says goes to FILE
 	words=$1 leaf=$2 bundle=$3 url=$4
 	shift 4
-	$inside timeout 15 "$binaries/etcdctl" --endpoints="$url" --dial-timeout=3s \
-		--cacert="$config/revisions/$revision/$bundle.pem" --cert="$config/certificates/$certificates/$leaf.pem" \
-		--key="$config/certificates/$certificates/$leaf-key.pem" "$@" >"$words" 2>&1
+	run_etcdctl "$inside timeout 15" "$binaries/etcdctl" "$config/revisions/$revision/$bundle.pem" \
+		"$config/certificates/$certificates/$leaf" --endpoints="$url" --dial-timeout=3s "$@" >"$words" 2>&1
 }
 
 clear_away
@@ -131,7 +128,7 @@ chmod 644 "$unit_file"
 state=$(systemctl show -p LoadState -p NeedDaemonReload "$unit" | sort | tr '\n' ' ')
 [ "$state" = 'LoadState=loaded NeedDaemonReload=no ' ] || systemctl daemon-reload
 : >"$folder/words"
-timeout "$((seconds + 5))" systemctl start "$unit" >/dev/null 2>&1 || tell not-ready
+timeout "$((start_seconds + 5))" systemctl start "$unit" >/dev/null 2>&1 || tell not-ready
 # A peer's port knows no such call, so this fails; it tells whether the handshake went through. It uses up its time.
 peer_asked=
 if [ -n "$peer_url" ]; then

@@ -1,6 +1,6 @@
-# v2_entries.sh DATA WAL: prints the index of the newest snapshot, hexadecimal, and in base64 the 64 bytes that stand
+# v2_entries.sh: prints the index of the newest snapshot, hexadecimal, and in base64 the 64 bytes that stand
 # before each path in the log that an entry of etcd 3.5 may write.
-data=$1 wal=$2
+# variables: data wal
 [ -n "$wal" ] || wal=$data/member/wal
 newest=$(find "$data/member/snap" -name '*-*.snap' 2>/dev/null | sed 's/.*-\(.*\)\.snap$/\1/' | sort | tail -n 1)
 printf 'snapshot=%s\n' "${newest:-0}"

@@ -1,7 +1,7 @@
-# wait.sh SECONDS INVOCATION: waits until another invocation than INVOCATION is active; etcd reports that to systemd
+# wait.sh: waits SECONDS at most until another invocation than BEFORE is active; etcd reports that to systemd
 # once it has joined and published its URLs. Exit status: 0 active, 3 it ended or was restarted, 4 out of time.
 # For 3 and 4 it prints the journal's last lines that are not informational: etcd's, and systemd's where they tell more.
-seconds=$1 before=$2
+# variables: seconds before
 uptime_seconds() { cut -d. -f1 /proc/uptime; }
 value() { printf '%s\n' "$state" | sed -n "s/^$1=//p"; }
 deadline=$(($(uptime_seconds) + seconds))

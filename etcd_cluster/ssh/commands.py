@@ -12,6 +12,8 @@ from etcd_cluster.errors import Problem
 from etcd_cluster.reasons import Reason
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Linux takes no longer argument (MAX_ARG_STRLEN, include/uapi/linux/binfmts.h), and the login shell gets all in one.
+LONGEST_ARGUMENT = 131_072
 # An absolute path, since a shell function or an alias may have the name.
 CLEARED = ("/usr/bin/env", "-i", f"PATH={PATH}", "LC_ALL=C", "HOME=/root")
 # sudo itself is found as the login finds it, but speaks English
@@ -35,12 +37,17 @@ def script(text: str, *arguments: str, seconds: int, sudo: bool) -> str:
     """Return a command line that runs a POSIX script with its arguments, and ends it after `seconds`.
 
     The script travels in base64: csh expands `!` and ends a word at a newline even in quotes, fish reads backslashes
-    in them. What stays in single quotes here means the same to all of them.
+    in them. What stays in single quotes here means the same to all of them. That hides nothing: `ps` and sudo's log
+    show the line, so neither the script nor an argument holds a secret.
+    Raises `ValueError` for a line that Linux would not take.
     """
     packed = base64.b64encode(shlex.join(["exec", "sh", "-euc", text, "sh", *arguments]).encode()).decode()
     # A script that outlives its connection ends by itself, so that the next run need not wait for it for long.
     start = as_root("timeout", "--kill-after=5", str(seconds), "sh", "-c", sudo=sudo)
-    return f"{start} 'eval \"$(echo {packed}|base64 -d)\"'"
+    line = f"{start} 'eval \"$(echo {packed}|base64 -d)\"'"
+    if len(line) >= LONGEST_ARGUMENT:
+        raise ValueError(f"a script of {len(text)} characters takes {len(line)} bytes on a command line")
+    return line
 
 
 def refusal(node: str, user: str, host: str, words: str, *, sudo: bool) -> Problem:

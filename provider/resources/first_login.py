@@ -75,13 +75,13 @@ class FirstLogin(Resource):
             if session.host_key != final:
                 await self.say(urn, f"Replacing the first host key of {inputs['node']}")
                 key = inputs["final_private_key"].encode()
-                await session.run(scripts.script("host_key"), final, stdin=key, seconds=_COMMAND_SECONDS)
+                text = scripts.script("host_key", public=final)
+                await session.run(text, stdin=key, seconds=_COMMAND_SECONDS)
                 await session.close()
                 session = await _Wait(self, urn, inputs["node"], _COMMAND_SECONDS).for_login(address, [final])
-            sizes = [str(word) for pair in inputs["volumes"].items() for word in pair]
-            await session.run(
-                scripts.script("grow"), str(_COMMAND_SECONDS), *sizes, seconds=_COMMAND_SECONDS + _AGAIN_SECONDS
-            )
+            sizes = "".join(f"{point} {size}\n" for point, size in inputs["volumes"].items())
+            text = scripts.script("grow", seconds=_COMMAND_SECONDS, volumes=sizes)
+            await session.run(text, seconds=_COMMAND_SECONDS + _AGAIN_SECONDS)
         finally:
             await session.close()
         await self.context.pool.forget(address.host, address.port)

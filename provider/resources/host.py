@@ -71,14 +71,16 @@ class Host(Resource):
                 await self._refuse_voter(state, member)
             session = await self.context.session(member.name, state["connection"])
             await session.run(
-                scripts.script("release"),
-                layout.config_dir,
-                layout.install_dir,
-                layout.bin_dir,
-                layout.data_dir,
-                layout.wal_dir or "",
-                state["host_id"],
-                "yes" if state["purge_data"] else "no",
+                scripts.script(
+                    "release",
+                    config=layout.config_dir,
+                    install=layout.install_dir,
+                    bin=layout.bin_dir,
+                    data=layout.data_dir,
+                    wal=layout.wal_dir or "",
+                    host_id=state["host_id"],
+                    purge="yes" if state["purge_data"] else "no",
+                ),
                 seconds=state["seconds"],
             )
         except Refusal:
@@ -123,19 +125,21 @@ class Host(Resource):
         session = await self.context.session(member.name, inputs["connection"])
         stamp = Stamp(inputs["owner"], host_id, member.name, inputs["stack"])
         result = await session.run(
-            scripts.script("claim"),
-            member.layout.config_dir,
-            member.layout.install_dir,
-            member.user,
-            member.group,
-            member.layout.bin_dir,
-            before.config_dir,
-            before.install_dir,
-            before.bin_dir,
-            member.layout.data_dir,
-            member.layout.wal_dir or "",
-            before.data_dir,
-            before.wal_dir or "",
+            scripts.script(
+                "claim",
+                config=member.layout.config_dir,
+                install=member.layout.install_dir,
+                bin=member.layout.bin_dir,
+                data=member.layout.data_dir,
+                wal=member.layout.wal_dir or "",
+                user=member.user,
+                group=member.group,
+                former_config=before.config_dir,
+                former_install=before.install_dir,
+                former_bin=before.bin_dir,
+                former_data=before.data_dir,
+                former_wal=before.wal_dir or "",
+            ),
             stdin=stamp.text().encode(),
             seconds=inputs["seconds"],
         )

@@ -236,7 +236,7 @@ class Rollout(Resource):
         config = Member.from_inputs(state["members"][name]).layout.config_dir
         seconds = state["deadlines"]["command"] + state["deadlines"]["shutdown"]
         try:
-            await session.run(scripts.script("stop"), config, state["host_ids"][name], seconds=seconds)
+            await session.run(scripts.script("stop", config=config, host_id=state["host_ids"][name]), seconds=seconds)
         except ClusterError as error:
             if not state["abandon_unreachable"]:
                 raise

@@ -89,8 +89,7 @@ class Service(Resource):
         session = await self.context.session(member.name, inputs["connection"])
         names, directories = _staged(inputs)
         for directory, name, archive in directories:
-            await session.run(
-                scripts.script("stage"), directory, name, member.group, stdin=archive, seconds=inputs["seconds"]
-            )
+            text = scripts.script("stage", directory=directory, name=name, group=member.group)
+            await session.run(text, stdin=archive, seconds=inputs["seconds"])
         self.context.forget_looks()
         return {**inputs, **names}

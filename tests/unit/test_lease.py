@@ -13,6 +13,7 @@ from etcd_cluster.lease import held, needed
 from etcd_cluster.reasons import Reason
 from etcd_cluster.ssh.session import Result
 from tests.unit.samples import because
+from tests.unit.sent_scripts import sent
 
 
 class Host:
@@ -20,12 +21,12 @@ class Host:
 
     def __init__(self, answer: Callable[[str], str] = lambda _: "granted") -> None:
         self.answer = answer
-        self.asked: list[tuple[str, ...]] = []
+        self.asked: list[str] = []
 
-    async def run(self, _script: str, *arguments: str, **_: Any) -> Result:
+    async def run(self, script: str, **_: Any) -> Result:
         """Answer."""
-        self.asked.append(arguments)
-        return Result(0, f"{self.answer(arguments[0])}\n", "")
+        self.asked.append(sent(script).variables["action"])
+        return Result(0, f"{self.answer(self.asked[-1])}\n", "")
 
 
 class Hanging(Host):
@@ -36,10 +37,10 @@ class Hanging(Host):
         self.awake = asyncio.Event()
         self.awake.set()
 
-    async def run(self, _script: str, *arguments: str, **_: Any) -> Result:
+    async def run(self, script: str, **_: Any) -> Result:
         """Answer, or hang."""
         await self.awake.wait()
-        return await super().run(_script, *arguments)
+        return await super().run(script)
 
 
 def unreachable(_action: str) -> str:
@@ -54,7 +55,7 @@ async def hold(hosts: dict[str, Host], of: int, seconds: int = 0) -> list[str]:
     """Hold the lease and return what the hosts were asked."""
     async with held(hosts, of, "run-1", seconds) as one:  # type: ignore[arg-type]
         one.check()
-    return [f"{name} {arguments[0]}" for name, host in hosts.items() for arguments in host.asked]
+    return [f"{name} {action}" for name, host in hosts.items() for action in host.asked]
 
 
 @pytest.mark.parametrize(("hosts", "grants"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)])
@@ -87,14 +88,14 @@ def test_another_run_is_named_and_its_hosts_are_given_back() -> None:
         ClusterError, match=r"another run \(run-other\) is changing this cluster; its hold ends in 30 s"
     ):
         asyncio.run(hold(hosts, 3, seconds=-1))
-    assert hosts["c"].asked[-1][0] == "release", "a lease on a minority blocks nobody"
+    assert hosts["c"].asked[-1] == "release", "a lease on a minority blocks nobody"
 
 
 def test_a_majority_is_not_enough_while_another_run_goes_on_elsewhere() -> None:
     hosts = {"old": Host(taken), **{name: Host() for name in "bcde"}}
     with pytest.raises(ClusterError, check=because(Reason.LEASE_HELD, "old")):
         asyncio.run(hold(hosts, 5, seconds=-1))
-    assert [host.asked[-1][0] for host in hosts.values()] == ["release"] * 5
+    assert [host.asked[-1] for host in hosts.values()] == ["release"] * 5
 
 
 def test_a_host_that_a_killed_run_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +125,7 @@ def test_a_lease_is_given_back_after_a_failure_too() -> None:
 
     with pytest.raises(ClusterError, check=because(Reason.STEP_FAILED, "a")):
         asyncio.run(fail())
-    assert host.asked[-1][0] == "release"
+    assert host.asked[-1] == "release"
 
 
 def test_a_host_that_hangs_does_not_cost_a_majority_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +171,7 @@ def test_a_lease_that_another_run_took_meanwhile_on_any_host_is_given_back(monke
     hosts = {"a": Host(), "b": seized, "c": Host(slow)}
     with pytest.raises(ClusterError, check=because(Reason.LEASE_HELD, "b")):
         asyncio.run(hold(hosts, 3))
-    assert [host.asked[-1][0] for host in hosts.values()] == ["release"] * 3
+    assert [host.asked[-1] for host in hosts.values()] == ["release"] * 3
 
 
 def test_a_run_whose_machine_slept_past_its_lease_takes_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +214,7 @@ def test_a_lease_that_ended_while_the_run_slept_is_not_taken_again(monkeypatch: 
 
     with pytest.raises(ClusterError, check=because(Reason.LEASE_LOST, "cluster")):
         asyncio.run(asyncio.wait_for(sleep(), 10))
-    assert "acquire" not in [arguments[0] for host in hosts.values() for arguments in host.asked[1:]]
+    assert "acquire" not in [action for host in hosts.values() for action in host.asked[1:]]
 
 
 def test_renewals_that_fail_for_too_long_cost_the_lease_which_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +239,7 @@ def test_renewals_that_fail_for_too_long_cost_the_lease_which_is_given_back(monk
 
     with pytest.raises(ClusterError, check=because(Reason.LEASE_LOST, "cluster")):
         asyncio.run(asyncio.wait_for(lose(), 10))
-    assert host.asked[-1][0] == "release"
+    assert host.asked[-1] == "release"
 
 
 async def renewals(host: Host, count: int, answer: Callable[[str], str]) -> None:

@@ -19,7 +19,7 @@ AMAZON = "169.254.169.123"
 
 
 def install(host: Namespace, private: bytes, public: str = PUBLIC) -> "subprocess.CompletedProcess[str]":
-    return host.run(scripts.script("host_key"), public, stdin=private)
+    return host.run(scripts.script("host_key", public=public), stdin=private)
 
 
 @pytest.mark.parametrize("unit", ["ssh.service", "sshd.service", "none"])
@@ -58,7 +58,7 @@ def test_a_key_that_arrives_damaged_is_not_installed(host: Namespace, broken: st
 def grown(host: Namespace, attach: Callable[[str], str], folder: Path) -> str:
     """Mount a volume at /mnt/data and let it grow to 2 GiB, the file system not yet; return its device."""
     device = attach("vol-01")
-    host.out(scripts.alone("volumes"), "0", "vol-01", "/mnt/data")
+    host.out(scripts.source("volumes").text, "0", "vol-01", "/mnt/data")
     assert int(host.out("df -B 1M --output=size /mnt/data | tail -n 1")) < 32
     with (folder / "vol-01.img").open("r+b") as file:
         file.truncate(2 << 30)
@@ -69,7 +69,7 @@ def grown(host: Namespace, attach: Callable[[str], str], folder: Path) -> str:
 def test_a_file_system_grows_with_its_volume(host: Namespace, attach: Callable[[str], str], tmp_path: Path) -> None:
     grown(host, attach, tmp_path)
     for _ in range(2):
-        done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
+        done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
         if "Permission denied to resize" in done.stderr:
             pytest.skip("this account cannot resize a mounted file system (CAP_SYS_RESOURCE)")
         assert (done.returncode, done.stderr) == (0, "")
@@ -84,22 +84,22 @@ def test_resize2fs_is_told_the_device_of_the_volume_that_grew(
     tool = host.folder / "bin" / "resize2fs"
     tool.write_text('#!/bin/sh\necho "$*" >>"$0.called"\n')
     tool.chmod(0o755)
-    assert host.run(scripts.script("grow"), "0", "/mnt/data", "2").returncode == 0
+    assert host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n")).returncode == 0
     assert (host.folder / "bin" / "resize2fs.called").read_text() == f"{device}\n"
     tool.write_text("#!/bin/sh\necho 'no way' >&2\nexit 1\n")
-    done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
+    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, "cannot grow the file system at /mnt/data: no way\n")
 
 
 def test_a_volume_that_does_not_grow_is_an_error(host: Namespace, attach: Callable[[str], str]) -> None:
     device = attach("vol-01")
-    host.out(scripts.alone("volumes"), "0", "vol-01", "/mnt/data")
-    done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
+    host.out(scripts.source("volumes").text, "0", "vol-01", "/mnt/data")
+    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, f"{device} at /mnt/data did not grow to 2 GiB within 0 s\n")
 
 
 def test_a_volume_that_is_not_mounted_is_an_error(host: Namespace) -> None:
-    done = host.run(scripts.script("grow"), "0", "/mnt/data", "2")
+    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, "no volume is mounted at /mnt/data\n")
 
 
@@ -151,7 +151,7 @@ def test_a_result_that_is_just_being_written_is_no_end(text: str) -> None:
 def clock(host: Namespace, *tools: str) -> "subprocess.CompletedProcess[str]":
     for tool in tools:
         host.out('printf "#!/bin/sh\\n" >"$1"; chmod 755 "$1"', f"{host.folder}/bin/{tool}")
-    return host.run(scripts.alone("clock").replace("/lib/systemd/systemd-timesyncd", "/mnt/timesyncd"))
+    return host.run(scripts.source("clock").text.replace("/lib/systemd/systemd-timesyncd", "/mnt/timesyncd"))
 
 
 @pytest.mark.parametrize("where", ["/etc/chrony/chrony.conf", "/etc/chrony/sources.d/aws.sources"])

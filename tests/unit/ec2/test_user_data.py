@@ -59,7 +59,7 @@ def test_the_scripts_are_written_for_root_alone() -> None:
     files = {each["path"]: each for each in yaml.safe_load(rendered())["write_files"]}
     assert set(files) == {f"{user_data.FOLDER}/{name}.sh" for name in ("clock", "volumes", "prepare")}
     for name in ("clock", "volumes"):
-        assert files[f"{user_data.FOLDER}/{name}.sh"]["content"] == scripts.alone(name)
+        assert files[f"{user_data.FOLDER}/{name}.sh"]["content"] == scripts.source(name).text
     assert {(file["owner"], file["permissions"]) for file in files.values()} == {("root:root", "0700")}
 
 

@@ -14,7 +14,7 @@ Attach = Callable[[str], str]
 
 
 def prepare(host: Namespace, *arguments: str, seconds: int = 0) -> "subprocess.CompletedProcess[str]":
-    return host.run(scripts.alone("volumes"), str(seconds), *arguments)
+    return host.run(scripts.source("volumes").text, str(seconds), *arguments)
 
 
 def content(device: str) -> bytes:
@@ -116,7 +116,9 @@ def test_a_volume_is_found_by_its_serial_number_without_udev(host: Namespace, at
     device = attach("vol-01")
     host.out(f"rm {BY_ID}/*; mkdir -p /mnt/block/nvme1n1/device; echo 'vol01   ' >/mnt/block/nvme1n1/device/serial")
     host.out('ln -s "$1" /dev/disk/nvme1n1', device)
-    text = scripts.alone("volumes").replace("/sys/class/block/", "/mnt/block/").replace('"/dev/${', '"/dev/disk/${')
+    text = (
+        scripts.source("volumes").text.replace("/sys/class/block/", "/mnt/block/").replace('"/dev/${', '"/dev/disk/${')
+    )
     done = host.run(text, "0", "vol-01", "/mnt/data")
     assert (done.returncode, done.stderr) == (0, "")
     assert host.out("mountpoint --fs-devno /mnt/data") == host.out('mountpoint --devno "$1"', device)

@@ -14,17 +14,19 @@ DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
 
 
 class Noting(Hands):
-    """Steps that only note which script was to run with which arguments."""
+    """Steps that only note which script was to run with which variables."""
 
     def __init__(self, config: str) -> None:
         place = Place(config, "/usr/local/bin", "/opt/etcd", "/usr/local/bin/etcdctl")
         lease: Any = SimpleNamespace(check=lambda: None, holder="run")
         facts = {"a": replace(serving("a"), place=place)}
         super().__init__({}, target("a"), lease, DEADLINES, None, _nothing, None, facts)
-        self.ran: list[tuple[str, ...]] = []
+        self.ran: list[tuple[str, dict[str, Any]]] = []
 
-    async def guarded(self, name: str, script: str, *arguments: str, **_: Any) -> str:
-        self.ran.append((script, *arguments))
+    async def guarded(
+        self, name: str, script: str, /, *, stdin: str | bytes = "", seconds: int = 0, **variables: Any
+    ) -> str:
+        self.ran.append((script, variables))
         return ""
 
     async def look(self, name: str) -> HostFacts:
@@ -46,10 +48,11 @@ def test_a_birth_is_recorded_where_the_member_runs_too() -> None:
     for config, written in (("/etc/etcd", ["/etc/etcd"]), ("/etc/left", ["/etc/etcd", "/etc/left"])):
         hands = Noting(config)
         asyncio.run(bootstrap.record_birth(hands, ["a"]))
-        assert [each[1] for each in hands.ran] == written
+        assert [variables["config"] for _, variables in hands.ran] == written
 
 
 def test_leafs_are_switched_where_the_member_runs() -> None:
     hands = Noting("/etc/left")
     asyncio.run(bootstrap.switch_certificates(hands, SwitchCertificates(("a",))))
-    assert hands.ran == [("certificates", "/etc/etcd", "c1", "/etc/left")]
+    variables = {"config": "/etc/etcd", "certificates": "c1", "here": "/etc/left"}
+    assert hands.ran == [("certificates", variables)]

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster import scripts
 from etcd_cluster.errors import ClusterError
 from etcd_cluster.execution import Deadlines, Hands, execute, operations, restart, rollback
 from etcd_cluster.lease import Lease, now
@@ -17,10 +16,9 @@ from etcd_cluster.observation.query import Query
 from etcd_cluster.planning import Restart, StartExisting, Step, Target
 from etcd_cluster.ssh.session import Result
 from tests.unit.samples import listed, member, member_id, serving, silent, status, stopped, target
+from tests.unit.sent_scripts import sent
 
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
-_NAMES = {scripts.guarded(name): name for name in ("activate", "relocate", "served", "start")}
-_NAMES[scripts.script("wait")] = "wait"
 
 
 class Host:
@@ -49,15 +47,16 @@ class Host:
 
     async def run(self, script: str, *arguments: str, check: bool = True, **_: Any) -> Result:
         """Do what the script does, as far as it matters here."""
-        name = _NAMES.get(script)
-        if name is None:
+        if not (call := sent(script)).name:
             return self.etcdctl(arguments)
+        name = call.name
+        assert call.is_guarded == (name != "wait")
         if name == "activate":
-            self.current = arguments[2]
+            self.current = call.variables["revision"]
         elif name == "served":
-            self.served = arguments[2]
+            self.served = call.variables["revision"]
         elif name == "relocate":
-            self.moves.append(arguments[2:6])
+            self.moves.append(tuple(call.variables[each] for each in ("old_data", "old_wal", "new_data", "new_wal")))
         elif name == "start":
             self.started.append(self.current)
         elif self.current in self.bad:
@@ -188,7 +187,7 @@ def test_members_that_run_go_back_one_after_the_other_as_long_as_it_helps(
         """Notes each start and each wait for one."""
 
         async def run(self, script: str, *arguments: str, check: bool = True, **ways: Any) -> Result:
-            if (name := _NAMES[script]) in ("start", "wait") and self.current == "r0":
+            if (name := sent(script).name) in ("start", "wait") and self.current == "r0":
                 order.append(f"{name} {self.name}")
             return await super().run(script, *arguments, check=check, **ways)
 

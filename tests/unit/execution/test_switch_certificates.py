@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster import scripts
 from etcd_cluster.errors import ClusterError
 from etcd_cluster.execution import Deadlines, Hands, execute, operations
 from etcd_cluster.lease import Lease, now
@@ -14,9 +13,9 @@ from etcd_cluster.observation.query import Query
 from etcd_cluster.planning import SwitchCertificates
 from etcd_cluster.ssh.session import Result
 from tests.unit.samples import serving, silent, target
+from tests.unit.sent_scripts import sent
 
 OLD = {"active_certificates": "c0"}
-CERTIFICATES = scripts.guarded("certificates")
 NAMES = ("a", "b", "c")
 
 
@@ -27,9 +26,10 @@ class Host:
         self.name = name
         self.switched = switched
 
-    async def run(self, script: str, *arguments: str, **_: Any) -> Result:
-        assert script == CERTIFICATES
-        self.switched.append(f"{self.name} {arguments[2]}")
+    async def run(self, script: str, **_: Any) -> Result:
+        call = sent(script)
+        assert call.name == "certificates" and call.is_guarded
+        self.switched.append(f"{self.name} {call.variables['certificates']}")
         return Result(0, "", "")
 
 

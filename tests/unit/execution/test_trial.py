@@ -31,6 +31,7 @@ from etcd_cluster.ssh.session import Result
 from tests.unit.host_namespace import Namespace, host_namespace
 from tests.unit.rendering.environment_file import read
 from tests.unit.samples import LAYOUT, attempt, empty, member, serving, silent, status, stopped, target
+from tests.unit.sent_scripts import sent
 
 TRYING = replace(target(), trial_start=True)
 
@@ -130,8 +131,8 @@ def test_the_unit_keeps_no_variable_from_the_trial() -> None:
 
 
 def test_a_name_for_an_address_is_not_looked_up_in_the_trial() -> None:
-    assert trial_unit.arguments(member(), "r1", "c1", 30)[-1] == "https://192.0.2.1:2380"
-    assert trial_unit.arguments(member(address="etcd-1.example"), "r1", "c1", 30)[-1] == ""
+    assert trial_unit.variables(member(), "r1", "c1", 30)["peer_url"] == "https://192.0.2.1:2380"
+    assert trial_unit.variables(member(address="etcd-1.example"), "r1", "c1", 30)["peer_url"] == ""
 
 
 # what came of it
@@ -145,7 +146,7 @@ class Host:
         self.ran: list[str] = []
 
     async def run(self, script: str, *_: str, **__: Any) -> Result:
-        assert script == scripts.guarded("trial")
+        assert sent(script).name == "trial" and sent(script).is_guarded
         return Result(0, self.output, "")
 
 
@@ -272,8 +273,7 @@ def try_on(host: Namespace, status: int = 0) -> str:
     (binaries / "etcdctl").chmod(0o755)
     host.out("mkdir -p /run/systemd/system")
     return host.out(
-        scripts.script("trial"),
-        *trial_unit.arguments(tried, "r1", "c1", 30),
+        scripts.script("trial", **trial_unit.variables(tried, "r1", "c1", 30)),
         stdin=trial_unit.archive(tried, "r1", "c1", 30),
     )
 

@@ -16,6 +16,7 @@ from etcd_cluster.specs.member import Member
 from etcd_cluster.specs.paths import Layout
 from tests.unit.host_namespace import Namespace, host_namespace
 from tests.unit.samples import empty, member, serving, stopped
+from tests.unit.sent_scripts import observe
 
 OURS = Access("etcd", "etcd", "700")
 ROOTS = Access("root", "root", "755")
@@ -142,10 +143,8 @@ def place(tmp_path: Path) -> Path:
 
 
 def look(host: Namespace, place: Path, data_dir: Path, wal: Path | None = None) -> HostFacts:
-    log = wal / "wal" if wal else data_dir / "member" / "wal"
     none = place / "none"
-    arguments = [none, data_dir, log, none, none, "2379", "2380", "3.6.16", "facts", "", ""]
-    return parse(host.out(scripts.script("observe"), *map(str, arguments)), 0, 0)
+    return parse(host.out(observe(none, data_dir, wal and wal / "wal", install=none, bin=none)), 0, 0)
 
 
 def test_a_look_tells_whose_the_directories_are(place: Path) -> None:
@@ -181,9 +180,9 @@ def test_a_look_tells_links_and_closed_ways(place: Path) -> None:
 def test_a_look_finds_who_has_the_port_of_another_listener(place: Path) -> None:
     with host_namespace(place) as host, socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        none = str(place / "none")
-        arguments = [none, none, f"{none}/member/wal", none, none, "1", f"2 {port}", "3.6.16", "facts", "", ""]
-        seen = parse(host.out(scripts.script("observe"), *arguments), 0, 0)
+        none = place / "none"
+        text = observe(none, none, install=none, bin=none, client_port=1, ports=f"2 {port}")
+        seen = parse(host.out(text), 0, 0)
         assert [taken for taken, _ in seen.listening] == [port]
 
 
@@ -202,9 +201,10 @@ def test_the_account_gets_the_number_that_the_data_of_another_host_belongs_to(tm
             program.chmod(0o755)
         (tmp_path / "disk" / "member").mkdir(parents=True)
         os.chown(tmp_path / "disk" / "member", 45678, 45678)
-        places = [str(tmp_path / name) for name in ("etc", "opt")]
-        accounts = ["etcd-of-no-machine", "etcd-of-no-machine", str(tmp_path / "links")]
-        former = [places[0], places[1], accounts[2]]
-        host.out(scripts.script("claim"), *places, *accounts, *former, str(tmp_path / "disk"), stdin=b"node=a\n")
+        places = {name: str(tmp_path / name) for name in ("config", "install", "bin")}
+        places |= {"data": str(tmp_path / "disk"), "wal": ""}
+        former = {f"former_{name}": path for name, path in places.items()}
+        accounts = {"user": "etcd-of-no-machine", "group": "etcd-of-no-machine"}
+        host.out(scripts.script("claim", **places, **former, **accounts), stdin=b"node=a\n")
     said = (tmp_path / "accounts").read_text()
     assert "useradd --system --uid 45678 --gid etcd-of-no-machine " in said

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster import scripts
 from etcd_cluster.errors import ClusterError
 from etcd_cluster.execution import Deadlines, Hands, bootstrap, execute, operations
 from etcd_cluster.execution.proof import identity_problem, process_problem
@@ -33,11 +32,10 @@ from tests.unit.samples import (
     stopped,
     target,
 )
+from tests.unit.sent_scripts import sent
 
 DEADLINES = Deadlines(1, 180, 120, 600, 90, 60)
 T1 = Attempt.parse(attempt())
-_NAMES = {scripts.guarded(name): name for name in ("activate", "announce", "born", "halt", "start")}
-_NAMES |= {scripts.script(name): name for name in ("process", "wait")}
 STEP = StartNew(("a", "b", "c"), "t1")
 
 
@@ -109,8 +107,10 @@ class Host:
 
     async def run(self, script: str, *arguments: str, check: bool = True, **_: Any) -> Result:
         """Do what the script does, as far as it matters here."""
-        name = _NAMES.get(script) or arguments[-1]
-        self.done.append(f"announce {arguments[-1]}" if name == "announce" else name)
+        call = sent(script)
+        name = call.name or arguments[-1]
+        assert call.is_guarded == (name in ("activate", "announce", "born", "halt", "start", "relocate"))
+        self.done.append(f"announce {call.variables['own']}" if name == "announce" else name)
         if name == "start" and "start" in self.trouble:
             raise ClusterError.of(Reason.START_FAILED, self.name, self.trouble["start"], "Check the host")
         if name == "wait" and "ends" in self.trouble:

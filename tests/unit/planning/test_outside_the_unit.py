@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from etcd_cluster import scripts
 from etcd_cluster.observation.drop_ins import DropIn
 from etcd_cluster.observation.facts import HostFacts, parse
 from etcd_cluster.planning import RemoveMember, StartExisting, plan
 from etcd_cluster.reasons import Reason
 from tests.unit.host_namespace import Namespace
 from tests.unit.samples import empty, member, member_id, named, refused, serving, stopped, target
+from tests.unit.sent_scripts import observe
 
 HOLDS_LOCK = """
 import fcntl, sys
@@ -27,10 +27,9 @@ def test_a_look_finds_the_process_that_uses_the_data_of_a_stopped_member(host: N
     database = tmp_path / "data" / "member" / "snap" / "db"
     database.parent.mkdir(parents=True)
     database.touch()
-    arguments = [str(tmp_path / name) for name in ("etc", "data", "data/member/wal", "opt", "bin")]
 
     def look() -> HostFacts:
-        looked = host.out(scripts.script("observe"), *arguments, "2379", "2380", "3.6.16", "member", "", "")
+        looked = host.out(observe(tmp_path / "etc", tmp_path / "data", depth="member"))
         return parse(looked, 0, 0)
 
     host.answer("0")

@@ -20,6 +20,7 @@ from provider.resources import first_login
 from provider.resources.first_login import FirstLogin
 from provider.values import UNKNOWN
 from tests.unit.provider.provider_calls import Engine
+from tests.unit.sent_scripts import sent
 
 FIRST, FINAL, THIRD, LOGIN = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(4))
 LOGIN_TEXT = LOGIN.export_private_key().decode()
@@ -35,7 +36,7 @@ class Machine:
 
     def __init__(self, key: asyncssh.SSHKey) -> None:
         self.key, self.port, self.ran = key, 0, list[str]()
-        self.arguments: dict[str, list[str]] = {}
+        self.variables: dict[str, dict[str, str]] = {}
         self.boots: list[dict[str, Any]] = [{"result": {"errors": []}}]
         self.prepared = 0
         self.dies_at = ""
@@ -46,9 +47,9 @@ class Machine:
         packed = shlex.split(process.command)[-1].split()[2].partition("|")[0]
         words = shlex.split(base64.b64decode(packed).decode())
         text = words[words.index("-euc") + 1]
-        name = next((each for each in ("booted", "host_key", "grow") if f"# {each}.sh" in text), "prepare")
+        name = sent(text.partition("\n")[2]).name or "prepare"
         self.ran.append(name)
-        self.arguments[name] = words[words.index("-euc") + 3 :]
+        self.variables[name] = sent(text.partition("\n")[2]).variables
         if self.dies_at == name:
             self.dies_at = ""
             process.get_extra_info("connection").abort()
@@ -144,7 +145,7 @@ async def test_the_host_shows_the_final_key_afterwards() -> None:
     async with running() as machine:
         identity, outputs = await login.create("urn", inputs(machine.port))
     assert machine.ran == ["booted", "host_key", "grow"]
-    assert machine.arguments["grow"] == ["60", "/var/lib/etcd", "20"]
+    assert machine.variables["grow"] == {"seconds": "60", "volumes": "/var/lib/etcd 20\n"}
     assert (identity, outputs["host_key"]) == ("etcd-1", public(FINAL))
     assert public(machine.key) == public(FINAL)
     assert FINAL.export_private_key("openssh").decode() not in told(login)

@@ -23,6 +23,7 @@ from provider.resources.placement import Placement
 from provider.values import UNKNOWN
 from tests.unit.provider.provider_calls import Engine
 from tests.unit.samples import down, empty, member, serving, silent, stopped
+from tests.unit.sent_scripts import sent
 
 
 @dataclass
@@ -35,7 +36,8 @@ class Hosts(Context):
 
     async def session(self, node: str, connection: Mapping[str, Any]) -> Any:
         async def run(script: str, *arguments: str, **_: Any) -> Result:
-            self.runs.append((node, "stop" if "# stop.sh" in script else arguments[0], *arguments[1:]))
+            call = sent(script)
+            self.runs.append((node, call.name or arguments[0], *arguments[1:], *call.variables.values()))
             return Result(0, "", "")
 
         return SimpleNamespace(run=run, node=node)

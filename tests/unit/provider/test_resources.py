@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from etcd_cluster import scripts
 from etcd_cluster.convergence import loop
 from etcd_cluster.convergence.loop import Outcome
 from etcd_cluster.convergence.unobserved_members import Answers
@@ -41,6 +40,7 @@ from provider.values import UNKNOWN, has_unknown
 from tests.unit import samples as core_samples
 from tests.unit.provider.provider_calls import Engine
 from tests.unit.samples import because
+from tests.unit.sent_scripts import sent
 
 MEMBER = Member(
     "a", "192.0.2.1", 2379, 2380, "3.6.16", "etcd", "etcd", 900, {}, Layout("/bin", "/opt", "/etc/etcd", "/data", None)
@@ -58,7 +58,7 @@ BARE = HostFacts(machine="x86_64", fetch_tool="curl")
 
 @dataclass
 class Hosts(Context):
-    """A context whose hosts are what the test says; `runs` are the scripts' arguments and inputs."""
+    """A context whose hosts are what the test says; `runs` are the values of the scripts' variables, and inputs."""
 
     seen: dict[str, HostFacts | ClusterError] = field(default_factory=dict)
     printed: str = ""
@@ -72,8 +72,8 @@ class Hosts(Context):
         if isinstance(seen, ClusterError):
             raise seen
 
-        async def run(_script: str, *arguments: str, stdin: bytes = b"", **_: Any) -> Result:
-            self.runs.append((arguments, stdin))
+        async def run(script: str, *arguments: str, stdin: bytes = b"", **_: Any) -> Result:
+            self.runs.append((arguments or tuple(sent(script).variables.values()), stdin))
             return Result(0, self.printed, "")
 
         async def reach(host: str, _port: int, _seconds: float) -> Way:
@@ -484,7 +484,7 @@ def test_a_member_that_cannot_be_stopped_holds_up_a_destroy_unless_it_is_given_u
 ) -> None:
     async def fail(_self: Hosts, node: str, *_: Any) -> Any:
         async def run(script: str, *_: str, **__: Any) -> Result:
-            if script in ("true", scripts.script("stop"))[0 if at_once else 1 :]:
+            if sent(script).name == "stop" or (at_once and script == "true"):
                 raise hangs(node)
             return Result(0, "granted", "")
 

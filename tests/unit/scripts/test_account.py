@@ -9,7 +9,7 @@ import pytest
 from etcd_cluster import scripts
 from etcd_cluster.rendering import revision
 from tests.unit.host_namespace import Namespace
-from tests.unit.scripts.test_observe_place import activate, programs, stage
+from tests.unit.scripts.test_observe_place import activate, activation, programs, stage
 
 OLD, NEW = "daemon", "nobody"
 
@@ -70,8 +70,7 @@ def test_a_member_of_the_same_account_is_not_stopped(host: Namespace, tmp_path: 
 
 def test_what_is_only_put_back_in_place_stops_nothing(host: Namespace, tmp_path: Path, config: Path) -> None:
     host.answer("42")
-    arguments = str(config), "r2", "c1", f"{tmp_path}/bin", f"{tmp_path}/opt", f"{tmp_path}/data", "", "root", "root"
-    host.out(scripts.script("activate"), *arguments, str(config), "runs")
+    host.out(activation(tmp_path, config, "r2", then="runs"))
     assert "stop etcd.service" not in host.called and owners(tmp_path) == {("user", OLD), ("group", group(OLD))}
 
 
@@ -80,21 +79,13 @@ def test_a_member_that_was_stopped_and_serves_by_now_is_not_stopped_again(
     host: Namespace, tmp_path: Path, config: Path, script: str
 ) -> None:
     host.answer("active")
-    places = str(tmp_path / "data"), "", str(tmp_path / "elsewhere"), ""
-    arguments = {
-        "activate": (
-            *(str(config), "r2", "c1"),
-            f"{tmp_path}/bin",
-            f"{tmp_path}/opt",
-            places[0],
-            "",
-            "root",
-            "root",
-            "",
-        ),
-        "relocate": (str(config), *places, "root", "root"),
+    places = {"old_data": f"{tmp_path}/data", "old_wal": "", "new_data": f"{tmp_path}/elsewhere", "new_wal": ""}
+    own = {"config": str(config), "user": "root", "group": "root"}
+    texts = {
+        "activate": activation(tmp_path, config, "r2", then="idle"),
+        "relocate": scripts.script("relocate", **own, **places, idle="yes"),
     }
-    done = host.run(scripts.script(script), *arguments[script], "idle")
+    done = host.run(texts[script])
     assert done.returncode == 1 and "etcd was started there since it was looked at" in done.stderr
     assert (config / "current").readlink() == Path("revisions/r1") and not (tmp_path / "elsewhere").exists()
     assert not {"stop etcd.service", "disable --quiet etcd.service"} & set(host.called)
@@ -104,7 +95,7 @@ def test_new_keys_are_readable_by_the_account_that_runs(host: Namespace, config:
     stage(config, "certificates", "c2", {"server-key.pem": revision.StagedFile("key", private=True)})
     host.out(f"chown -R root:{group(NEW)} {config}/certificates/c2")
     host.answer("1")
-    host.out(scripts.script("certificates"), str(config), "c2")
+    host.out(scripts.script("certificates", config=str(config), certificates="c2", here=str(config)))
     runs = Path("/proc/1").group()
     assert (config / "certificates" / "c2" / "server-key.pem").group() == runs
     assert (config / "certificates" / "current").readlink() == Path("c2")

@@ -8,6 +8,7 @@ from etcd_cluster import scripts
 from etcd_cluster.observation.facts import HostFacts, parse
 from tests.unit.host_namespace import Namespace
 from tests.unit.samples import WAL_HEAD, WAL_IDENTITY
+from tests.unit.sent_scripts import observe
 
 
 def fill(data: Path, wal: Path | None = None) -> None:
@@ -30,8 +31,12 @@ def whole(data: Path, wal: Path | None = None) -> bool:
 
 
 def relocate(host: Namespace, config: Path, old: tuple[Path, str], new: tuple[Path, str]) -> None:
-    arguments = [str(config), str(old[0]), old[1], str(new[0]), new[1], "root", "root"]
-    host.out(scripts.script("relocate"), *arguments)
+    host.out(relocation(config, old[0], old[1], new[0], new[1]))
+
+
+def relocation(config: Path, old: Path | str, old_wal: str, new: Path | str, new_wal: str) -> str:
+    places = {"config": str(config), "old_data": str(old), "old_wal": old_wal, "new_data": str(new), "new_wal": new_wal}
+    return scripts.script("relocate", **places, user="root", group="root", idle="no")
 
 
 def test_data_moves_while_the_member_is_stopped(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -63,8 +68,7 @@ def test_a_move_to_another_file_system_keeps_the_source_under_another_name(
 ) -> None:
     """The namespace's /run is a file system of its own."""
     fill(tmp_path / "old")
-    arguments = [str(config), str(tmp_path / "old"), "", "/run/new", "", "root", "root"]
-    host.out(scripts.script("relocate"), *arguments)
+    host.out(relocation(config, tmp_path / "old", "", "/run/new", ""))
     assert host.out("cat /run/new/member/snap/db /run/new/member/wal/0.wal; rm -rf /run/new") == "the datathe log"
     kept = sorted(path.name.partition("-")[0] for path in (tmp_path / "old").iterdir())
     assert kept == ["member.moved", "wal.moved"]
@@ -135,8 +139,7 @@ def test_a_move_that_failed_before_anything_left_can_be_taken_back(
     active_in(config, tmp_path / "old")
     fill(tmp_path / "old")
     (tmp_path / "new").write_text("a file is in the way")
-    bad = [str(config), str(tmp_path / "old"), "", str(tmp_path / "new"), "", "root", "root"]
-    assert host.run(scripts.script("relocate"), *bad).returncode != 0
+    assert host.run(relocation(config, tmp_path / "old", "", tmp_path / "new", "")).returncode != 0
     seen = look(host, config, tmp_path / wanted)
     assert seen.has_wal and not seen.is_moving, "so the member starts where it is, or moves to the third place"
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / wanted, ""))
@@ -152,8 +155,7 @@ def test_what_lay_in_a_place_whose_move_failed_is_never_taken_for_the_members(
     host.out("mkdir -p /run/copy/member/wal && echo stale >/run/copy/member/wal/0.wal")
     (host.folder / "bin" / "cp").write_text("#!/bin/sh\nexit 1\n")
     (host.folder / "bin" / "cp").chmod(0o755)
-    bad = [str(config), str(tmp_path / "old"), "", "/run/copy", "", "root", "root"]
-    assert host.run(scripts.script("relocate"), *bad).returncode == 1
+    assert host.run(relocation(config, tmp_path / "old", "", "/run/copy", "")).returncode == 1
     (host.folder / "bin" / "cp").unlink()
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / "third", ""))
     relocate(host, config, (tmp_path / "old", ""), (tmp_path / "third", ""))
@@ -190,7 +192,7 @@ def test_a_log_that_is_copied_is_not_copied_again_with_the_data(host: Namespace,
     fill(tmp_path / "old")
     (tmp_path / "old" / "member" / "wal" / "0.wal").write_bytes(b"x" * 400_000)
     host.out("mkdir -p /run/small && mount -t tmpfs -o size=800k tmpfs /run/small")
-    host.out(scripts.script("relocate"), str(config), str(tmp_path / "old"), "", "/run/small/new", "", "root", "root")
+    host.out(relocation(config, tmp_path / "old", "", "/run/small/new", ""))
     assert host.out("ls /run/small/new/member; umount /run/small").split() == ["snap", "wal"]
 
 
@@ -198,7 +200,7 @@ def test_a_member_that_leaves_in_the_middle_of_a_move_leaves_nothing_on_its_way(
     host: Namespace, config: Path, tmp_path: Path
 ) -> None:
     old, new = log_on_its_way(config, tmp_path)
-    host.out(scripts.script("retire"), str(config), str(old), "")
+    host.out(scripts.script("retire", config=str(config), data=str(old), wal=""))
     assert [path.name.partition("-")[0] for path in (*old.iterdir(), *new.iterdir())] == ["removed", "removed"]
     assert not (config / "moving").exists()
 
@@ -208,8 +210,7 @@ def test_data_that_moved_without_its_log_is_a_move_under_way(host: Namespace, co
     active_in(config, tmp_path / "old", wal)
     fill(tmp_path / "new", wal)
     (config / "moving").write_text(f"{tmp_path}/new\n{wal}\n")
-    arguments = str(config), str(tmp_path / "old"), str(wal), *["/none"] * 2, "2379", "2380", "3.6.16"
-    assert parse(host.out(scripts.script("observe"), *arguments, "facts", "", ""), 0, 0).is_moving
+    assert parse(host.out(observe(config, tmp_path / "old", wal)), 0, 0).is_moving
     relocate(host, config, (tmp_path / "old", str(wal)), (tmp_path / "old", str(wal)))
     assert whole(tmp_path / "old", wal)
 
@@ -234,8 +235,7 @@ def test_a_move_leaves_a_note_until_the_new_place_is_the_active_one(
 
 def look(host: Namespace, config: Path, wanted: Path) -> HostFacts:
     """Return what a look shows, when the settings want the data in this directory."""
-    arguments = str(config), str(wanted), f"{wanted}/member/wal", *["/none"] * 2, "2379", "2380", "3.6.16"
-    return parse(host.out(scripts.script("observe"), *arguments, "facts", "", ""), 0, 0)
+    return parse(host.out(observe(config, wanted)), 0, 0)
 
 
 @pytest.mark.parametrize("moved", ["the log", "the log and the data", "everything"])
@@ -262,9 +262,7 @@ def test_a_member_is_not_stopped_for_a_move_that_has_no_room(host: Namespace, co
     fill(tmp_path / "old")
     (tmp_path / "old" / "member" / "snap" / "large").write_bytes(b"x" * 300_000)
     host.out("mkdir -p /run/small && mount -t tmpfs -o size=128k tmpfs /run/small")
-    done = host.run(
-        scripts.script("relocate"), str(config), str(tmp_path / "old"), "", "/run/small/new", "", "root", "root"
-    )
+    done = host.run(relocation(config, tmp_path / "old", "", "/run/small/new", ""))
     host.out("umount /run/small")
     assert done.returncode == 1 and "KiB in /run/small/new, and 128 are free" in done.stderr
     assert whole(tmp_path / "old") and host.called == []
@@ -275,7 +273,7 @@ def test_a_log_is_not_moved_where_it_has_no_room(host: Namespace, config: Path, 
     (tmp_path / "old" / "member" / "wal" / "1.wal").write_bytes(b"x" * 300_000)
     host.out("mkdir -p /run/small && mount -t tmpfs -o size=128k tmpfs /run/small")
     data = str(tmp_path / "old")
-    done = host.run(scripts.script("relocate"), str(config), data, "", data, "/run/small/wal", "root", "root")
+    done = host.run(relocation(config, data, "", data, "/run/small/wal"))
     host.out("umount /run/small")
     assert done.returncode == 1 and "KiB in /run/small/wal, and 128 are free" in done.stderr
     assert whole(tmp_path / "old") and host.called == []
@@ -289,7 +287,7 @@ def test_a_member_that_left_is_disabled_and_its_data_renamed(host: Namespace, co
     fill(data, wal)
     for name in ("born", "attempt", "bootstrap.env", "owner"):
         (config / name).write_text("x\n")
-    host.out(scripts.script("retire"), str(config), str(data), str(wal))
+    host.out(scripts.script("retire", config=str(config), data=str(data), wal=str(wal)))
     (former,) = data.iterdir()
     (log,) = wal.parent.iterdir()
     assert former.name.startswith("removed-") and (former / "snap" / "db").read_text() == "the data"
@@ -299,7 +297,7 @@ def test_a_member_that_left_is_disabled_and_its_data_renamed(host: Namespace, co
 
 
 def test_a_host_without_data_can_retire_too(host: Namespace, config: Path, tmp_path: Path) -> None:
-    host.out(scripts.script("retire"), str(config), str(tmp_path / "none"), "")
+    host.out(scripts.script("retire", config=str(config), data=str(tmp_path / "none"), wal=""))
     assert "stop etcd.service" in host.called
 
 
@@ -326,8 +324,9 @@ def programs(tmp_path: Path) -> Path:
     return folder
 
 
-def snapshot(config: Path, programs: Path, folder: Path, keep: int = 3, kilobytes: int = 1) -> list[str]:
-    return [str(config), str(programs), "https://127.0.0.1:2379", str(folder), str(keep), str(kilobytes)]
+def snapshot(config: Path, programs: Path, folder: Path, keep: int = 3, kilobytes: int = 1) -> str:
+    places = {"config": str(config), "bin": str(programs), "directory": str(folder)}
+    return scripts.script("snapshot", **places, endpoint="https://127.0.0.1:2379", keep=keep, kilobytes=kilobytes)
 
 
 def test_a_snapshot_is_saved_and_the_oldest_go(host: Namespace, config: Path, programs: Path, tmp_path: Path) -> None:
@@ -336,7 +335,7 @@ def test_a_snapshot_is_saved_and_the_oldest_go(host: Namespace, config: Path, pr
     for day in ("01", "02", "03"):
         (folder / f"etcd-202601{day}T000000Z.db").write_text("old")
     (folder / "notes").write_text("somebody else's")
-    path = Path(host.out(scripts.script("snapshot"), *snapshot(config, programs, folder, keep=2)))
+    path = Path(host.out(snapshot(config, programs, folder, keep=2)))
     assert path.read_text() == "saved\n" and path.parent == folder
     assert sorted(each.name for each in folder.iterdir()) == ["etcd-20260103T000000Z.db", path.name, "notes"]
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -345,7 +344,7 @@ def test_a_snapshot_is_saved_and_the_oldest_go(host: Namespace, config: Path, pr
 def test_too_little_space_saves_nothing_and_says_what_to_do(
     host: Namespace, config: Path, programs: Path, tmp_path: Path
 ) -> None:
-    done = host.run(scripts.script("snapshot"), *snapshot(config, programs, tmp_path / "s", kilobytes=10**12))
+    done = host.run(snapshot(config, programs, tmp_path / "s", kilobytes=10**12))
     assert done.returncode == 1 and "make room, or set snapshots.dir" in done.stderr
     assert list((tmp_path / "s").iterdir()) == []
 
@@ -358,6 +357,6 @@ def test_a_snapshot_that_failed_is_none_and_the_old_ones_stay(
     folder.mkdir()
     (folder / "etcd-20260101T000000Z.db").write_text("old")
     (programs / fault).touch()
-    done = host.run(scripts.script("snapshot"), *snapshot(config, programs, folder, keep=1))
+    done = host.run(snapshot(config, programs, folder, keep=1))
     assert done.returncode != 0 and words in done.stderr
     assert [path.name for path in folder.glob("*.db*")] == ["etcd-20260101T000000Z.db"]

@@ -13,6 +13,7 @@ from etcd_cluster.observation.facts import HostFacts, Place, parse
 from etcd_cluster.observation.query import Query
 from etcd_cluster.rendering import revision as render
 from tests.unit.host_namespace import Namespace
+from tests.unit.sent_scripts import observe
 
 ETCDCTL = """#!/bin/sh
 printf '%s\\n' "$*" >>{log}
@@ -67,18 +68,33 @@ def programs(folder: Path, tmp_path: Path, script: str = SERVES) -> None:
 
 
 def activate(host: Namespace, tmp_path: Path, config: Path, revision: str = "r1", former: str = "") -> None:
-    host.out(
-        scripts.script("activate"),
-        *(str(config), revision, "c1", f"{tmp_path}/bin", f"{tmp_path}/opt", f"{tmp_path}/data", "", "root", "root"),
-        *([former] if former else []),
-    )
+    host.out(activation(tmp_path, config, revision, former=former or str(config)))
+
+
+def activation(tmp_path: Path, config: Path, revision: str, **changes: str) -> str:
+    variables = {
+        "certificates": "c1",
+        "bin": f"{tmp_path}/bin",
+        "install": f"{tmp_path}/opt",
+        "data": f"{tmp_path}/data",
+        "wal": "",
+        "user": "root",
+        "group": "root",
+        "former": str(config),
+        "then": "starts",
+    }
+    return scripts.script("activate", config=str(config), revision=revision, **{**variables, **changes})
 
 
 def look(host: Namespace, tmp_path: Path, config: str = "wanted", port: int = 12379) -> HostFacts:
     """Look at the host for a member that is wanted with other directories, another version and another port."""
-    arguments = f"{tmp_path}/{config}", f"{tmp_path}/data", f"{tmp_path}/data/member/wal", f"{tmp_path}/apps"
-    names = *arguments, f"{tmp_path}/sbin", str(port), "12380", "3.6.16", "member", "", ""
-    return parse(host.out(scripts.script("observe"), *names), 0, 0)
+    return parse(host.out(member_look(tmp_path, config, port)), 0, 0)
+
+
+def member_look(tmp_path: Path, config: str = "wanted", port: int = 12379) -> str:
+    places = {"install": f"{tmp_path}/apps", "bin": f"{tmp_path}/sbin"}
+    wanted = f"{tmp_path}/{config}", f"{tmp_path}/data"
+    return observe(*wanted, **places, client_port=port, ports="12380", depth="member")
 
 
 @contextmanager
@@ -130,7 +146,7 @@ def test_a_switch_that_was_interrupted_is_seen_in_both_directories(host: Namespa
     (new / "certificates").mkdir()
     (new / "owner").write_text("cluster=c\nhost=h\nnode=a\nstack=s\n")
     (old / "moving").touch()
-    host.out(scripts.script("served"), str(new), "r1", str(old))
+    host.out(scripts.script("served", config=str(new), revision="r1", of=str(old)))
     activate(host, tmp_path, new, "r2", str(old))
     assert (new / "certificates" / "c1" / "etcdctl.pem").exists(), "the leafs were staged in the former directory only"
     assert not (old / "moving").exists()
@@ -232,11 +248,9 @@ def test_a_host_whose_systemd_gives_no_answer_is_an_error_and_not_a_stopped_memb
         broken.parent.mkdir()
         broken.write_text(NO_SYSTEMD.format(failing=failing, pid=pid))
         broken.chmod(0o755)
-        arguments = [str(tmp_path / name) for name in ("wanted", "data", "data/member/wal", "apps", "sbin")]
         path = {"PATH": f"{broken.parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
         host.out("mkdir -p /run/systemd/system")
-        wanted = *arguments, "12379", "12380", "3.6.16", "member", "", ""
-        done = host.run(scripts.script("observe"), *wanted, variables=path)
+        done = host.run(member_look(tmp_path), variables=path)
         host.out("rm -r /run/systemd")
     assert done.returncode == 1
     assert done.stderr.strip() == (

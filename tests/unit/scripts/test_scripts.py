@@ -19,17 +19,17 @@ from etcd_cluster import scripts
 from etcd_cluster.observation.drop_ins import DropIn
 from etcd_cluster.observation.facts import parse
 from etcd_cluster.planning import Attempt
-from etcd_cluster.rendering import revision
+from etcd_cluster.rendering import revision as render
 from tests.unit.host_namespace import Namespace
 from tests.unit.programs import needs
+from tests.unit.sent_scripts import observe
 
-FOLDER = Path(scripts.__file__).parent
-NAMES = sorted(path.stem for path in FOLDER.glob("*.sh"))
+NAMES = sorted(path.stem for path in scripts.FOLDER.glob("*.sh"))
 GUARDED = ("announce", "activate", "born", "certificates", "halt", "served", "start")
 
 
 def archive(**files: str) -> bytes:
-    return revision.archive({name.replace("_", "."): revision.StagedFile(text) for name, text in files.items()})
+    return render.archive({name.replace("_", "."): render.StagedFile(text) for name, text in files.items()})
 
 
 # all
@@ -37,7 +37,8 @@ def archive(**files: str) -> bytes:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_script_is_shell_that_parses(name: str) -> None:
-    for text in (scripts.script(name), scripts.guarded(name)):
+    values = dict.fromkeys(scripts.source(name).variables, "x")
+    for text in (scripts.script(name, **values), scripts.guarded(name, holder="run-1", **values)):
         done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 
@@ -45,23 +46,27 @@ def test_every_script_is_shell_that_parses(name: str) -> None:
 @needs("dash")
 @pytest.mark.parametrize("name", NAMES)
 def test_every_script_parses_in_a_shell_without_extensions(name: str) -> None:
-    done = subprocess.run(["dash", "-n"], input=scripts.script(name), capture_output=True, text=True, check=False)
+    text = scripts.script(name, **dict.fromkeys(scripts.source(name).variables, "x"))
+    done = subprocess.run(["dash", "-n"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1, max_size=8))
 def test_no_value_of_a_variable_is_ever_run(values: list[str]) -> None:
-    text = scripts.with_variables("install", {f"v{number}": value for number, value in enumerate(values)})
-    head = text[: text.index("# install.sh")]
-    prints = "".join(f"printf '%s\\0' \"$v{number}\"\n" for number in range(len(values)))
+    names = scripts.source("observe").variables[: len(values)]
+    text = scripts.script(
+        "observe", **{**dict.fromkeys(scripts.source("observe").variables, ""), **dict(zip(names, values, strict=True))}
+    )
+    head = text[: text.index("# lib.sh")]
+    prints = "".join(f"printf '%s\\0' \"${name}\"\n" for name in names)
     done = subprocess.run(["sh", "-eu", "-s"], input=(head + prints).encode(), capture_output=True, check=True)
     assert done.stdout.decode().split("\0")[:-1] == values
 
 
 def test_a_hostile_value_stays_text(tmp_path: Path) -> None:
     hostile = f"'; touch {tmp_path}/owned; echo $(touch {tmp_path}/owned) `touch {tmp_path}/owned` \"\n"
-    head = scripts.with_variables("install", {"node": hostile}).partition("# install.sh")[0]
+    head = scripts.script("served", config=hostile, revision=hostile, of=hostile).partition("# lib.sh")[0]
     subprocess.run(["sh", "-eu", "-s"], input=head, text=True, check=True)
     assert not (tmp_path / "owned").exists()
 
@@ -70,12 +75,12 @@ def test_a_hostile_value_stays_text(tmp_path: Path) -> None:
 
 
 def lease(host: Namespace, action: str, holder: str, seconds: int = 45, step_seconds: int = 120) -> str:
-    return host.out(scripts.script("lease"), action, holder, str(seconds), str(step_seconds))
+    return host.out(scripts.script("lease", action=action, me=holder, seconds=seconds, step_seconds=step_seconds))
 
 
 def guarded(host: Namespace, holder: str) -> "subprocess.CompletedProcess[str]":
-    text = scripts.guarded("halt").partition("# halt.sh")[0]
-    return host.run(f'{text}\nprintf "ran %s" "$*"', holder, "one argument", "two")
+    text = scripts.guarded("halt", holder=holder).partition("# halt.sh")[0]
+    return host.run(f"{text}\necho ran")
 
 
 def test_one_run_at_a_time_holds_the_lease(host: Namespace) -> None:
@@ -125,7 +130,7 @@ def test_a_run_cannot_release_the_lease_of_another(host: Namespace) -> None:
 def test_a_guarded_script_runs_while_its_run_holds_the_lease(host: Namespace) -> None:
     lease(host, "acquire", "run-1")
     done = guarded(host, "run-1")
-    assert (done.returncode, done.stdout) == (0, "ran one argument two")
+    assert (done.returncode, done.stdout) == (0, "ran\n")
 
 
 @pytest.mark.parametrize("situation", ["never held", "taken over", "released", "rebooted", "ended"])
@@ -148,15 +153,16 @@ def test_a_guarded_script_of_a_run_without_the_lease_changes_nothing(host: Names
 
 @pytest.mark.parametrize("name", GUARDED)
 def test_every_script_that_changes_a_member_can_be_guarded(host: Namespace, name: str) -> None:
-    done = host.run(scripts.guarded(name), "run-1", "/nonexistent", "x", "x", "x", "x", "x", "x", "x", "x")
+    values = dict.fromkeys(scripts.source(name).variables, "/nonexistent")
+    done = host.run(scripts.guarded(name, holder="run-1", **values))
     assert done.returncode == 75 and not host.called
 
 
 @contextmanager
 def step_under_way(host: Namespace, holder: str) -> Iterator[None]:
     """Have a guarded step of a run under way on the host."""
-    text = scripts.guarded("halt").partition("# halt.sh")[0]
-    shell = ["sh", "-euc", f"{text}\necho ready\nread -r _", "sh", holder]
+    text = scripts.guarded("halt", holder=holder).partition("# halt.sh")[0]
+    shell = ["sh", "-euc", f"{text}\necho ready\nread -r _"]
     command = ["nsenter", f"--mount=/proc/{host.pid}/ns/mnt", *shell]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as step:
         assert step.stdin is not None and step.stdout is not None
@@ -180,18 +186,20 @@ def test_a_step_that_takes_longer_than_the_lease_does_not_keep_it_from_being_ren
     lease(host, "acquire", "run-1")
     with step_under_way(host, "run-1"):
         host.set_uptime(1040)
-        assert host.out('timeout 5 sh -euc "$1" sh renew run-1 45 120', scripts.script("lease")) == "granted"
+        text = scripts.script("lease", action="renew", me="run-1", seconds=45, step_seconds=120)
+        assert host.out('timeout 5 sh -euc "$1"', text) == "granted"
         host.set_uptime(1060)
         assert lease(host, "acquire", "run-2") == "held run-1 25"
 
 
 def test_a_takeover_waits_for_the_step_that_a_gone_run_left(host: Namespace) -> None:
     lease(host, "acquire", "run-1")
-    text = 'timeout 1 sh -euc "$1" sh acquire run-2 45 120'
+    text = scripts.script("lease", action="acquire", me="run-2", seconds=45, step_seconds=120)
+    command = 'timeout 1 sh -euc "$1"'
     with step_under_way(host, "run-1"):
         host.set_uptime(1045)
-        assert host.run(text, scripts.script("lease")).returncode == 124
-    assert host.out(text, scripts.script("lease")) == "granted"
+        assert host.run(command, text).returncode == 124
+    assert host.out(command, text) == "granted"
 
 
 def test_a_takeover_says_that_a_step_of_a_gone_run_does_not_end(host: Namespace) -> None:
@@ -207,7 +215,7 @@ def test_a_takeover_says_that_a_step_of_a_gone_run_does_not_end(host: Namespace)
 
 
 def stage(host: Namespace, config: Path, name: str, content: bytes) -> "subprocess.CompletedProcess[str]":
-    return host.run(scripts.script("stage"), f"{config}/revisions", name, "root", stdin=content)
+    return host.run(scripts.script("stage", directory=f"{config}/revisions", name=name, group="root"), stdin=content)
 
 
 def test_a_revision_is_staged_with_its_modes(host: Namespace, config: Path) -> None:
@@ -268,7 +276,7 @@ def write_release(target: Path, files: Mapping[str, str]) -> None:
 
 
 def install(host: Namespace, release: Path, before: str = "", **changes: str) -> "subprocess.CompletedProcess[str]":
-    variables = {
+    variables: dict[str, str | int] = {
         "node": "a",
         "version": "3.6.16",
         "architecture": "amd64",
@@ -282,7 +290,7 @@ def install(host: Namespace, release: Path, before: str = "", **changes: str) ->
         "seconds": "60",
         "damage": "0",
     }
-    return host.run(before + scripts.with_variables("install", {**variables, **changes}))
+    return host.run(before + scripts.script("install", **{**variables, **changes}))
 
 
 def installed(release: Path) -> list[str]:
@@ -352,9 +360,7 @@ def test_a_damaged_install_is_made_anew(host: Namespace, release: Path) -> None:
 
 def binaries_whole(host: Namespace, release: Path) -> bool:
     """Return what a look at the host says of the installed binaries."""
-    none = "/none"
-    arguments = [none, none, none, str(release.parent), none, "2379", "2380", "3.6.16", "deep", "", ""]
-    return parse(host.out(scripts.script("observe"), *arguments), 0, 0).binaries_whole
+    return parse(host.out(observe("/none", install=release.parent, depth="deep")), 0, 0).binaries_whole
 
 
 def test_binaries_that_nobody_touched_are_not_hashed(host: Namespace, release: Path) -> None:
@@ -472,7 +478,7 @@ def announce(
     host: Namespace, config: Path, data: Path, wal: str = "", text: str = "", own: str = "keep"
 ) -> "subprocess.CompletedProcess[str]":
     stdin = (text or Attempt("t1", "a=https://192.0.2.1:2380").text()).encode()
-    return host.run(scripts.script("announce"), str(config), str(data), wal, own, stdin=stdin)
+    return host.run(scripts.script("announce", config=str(config), data=str(data), wal=wal, own=own), stdin=stdin)
 
 
 def test_an_attempt_is_announced_word_for_word(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -498,7 +504,7 @@ def test_another_attempt_moves_the_leftovers_aside_and_removes_nothing(
     assert announce(host, config, tmp_path / "data", text="attempt=t2\ncluster=b").returncode == 0
     (aside,) = (tmp_path / "data").iterdir()
     assert aside.name.startswith("unborn-") and (aside / "snap" / "db").read_text() == "kept"
-    assert host.called == ["stop etcd.service"]
+    assert host.called == ["stop etcd.service", "reset-failed etcd.service"]
 
 
 def test_what_is_not_of_the_attempt_moves_aside(host: Namespace, config: Path, tmp_path: Path) -> None:
@@ -518,34 +524,34 @@ def test_nothing_is_announced_where_a_cluster_was_born(host: Namespace, config: 
 
 def test_a_birth_is_recorded_and_the_bootstrap_environment_goes(host: Namespace, config: Path) -> None:
     (config / "bootstrap.env").write_text("x")
-    host.out(scripts.script("born"), str(config), stdin=b"cluster=beef\nmember=1\n")
+    host.out(scripts.script("born", config=str(config)), stdin=b"cluster=beef\nmember=1\n")
     assert (config / "born").read_text() == "cluster=beef\nmember=1\n"
     assert not (config / "bootstrap.env").exists()
 
 
 def test_a_birth_starts_with_its_bootstrap_environment(host: Namespace, config: Path) -> None:
     host.answer("invocation-1")
-    assert host.out(scripts.script("start"), str(config), "start", stdin=b"ETCD_X=1\n") == "invocation-1"
+    assert host.out(scripts.script("start", config=str(config), verb="start"), stdin=b"ETCD_X=1\n") == "invocation-1"
     assert (config / "bootstrap.env").read_text() == "ETCD_X=1\n"
     assert host.called[-1] == "start --no-block etcd.service"
 
 
 def test_an_ordinary_start_has_no_bootstrap_environment(host: Namespace, config: Path) -> None:
     (config / "bootstrap.env").write_text("ETCD_INITIAL_CLUSTER_STATE=new\n")
-    host.out(scripts.script("start"), str(config), "restart")
+    host.out(scripts.script("start", config=str(config), verb="restart"))
     assert not (config / "bootstrap.env").exists()
     assert host.called[-1] == "restart --no-block etcd.service"
 
 
 def test_a_unit_that_waits_for_its_automatic_restart_is_restarted_at_once(host: Namespace, config: Path) -> None:
     host.answer("auto-restart")
-    host.out(scripts.script("start"), str(config), "start")
+    host.out(scripts.script("start", config=str(config), verb="start"))
     assert host.called[-1] == "restart --no-block etcd.service", "a start would count as one more failed attempt"
 
 
 def test_a_start_takes_up_that_a_drop_in_is_gone(host: Namespace, config: Path) -> None:
     host.answer("yes")
-    host.out(scripts.script("start"), str(config), "restart")
+    host.out(scripts.script("start", config=str(config), verb="restart"))
     assert host.called[-2:] == ["daemon-reload", "restart --no-block etcd.service"]
 
 
@@ -553,9 +559,8 @@ def test_a_look_finds_drop_ins_of_a_unit_that_is_not_there_yet(host: Namespace, 
     own, all_services = "/etc/systemd/system/etcd.service.d", "/run/systemd/system/service.d"
     host.out(f"mkdir -p {own} {all_services}; printf '[Service]\\nNice=5\\n' >{all_services}/b.conf")
     host.out(f"ln -s /dev/null {own}/z.conf; printf '[Service]\\nEnvironment=A=b\\n' >'{own}/a b.conf'")
-    arguments = [str(tmp_path / name) for name in ("etc", "data", "data/member/wal", "opt", "bin")]
     host.answer("0")
-    out = host.out(scripts.script("observe"), *arguments, "2379", "2380", "3.6.16", "facts", "", "")
+    out = host.out(observe(tmp_path / "etc", tmp_path / "data"))
     ours = [each for each in parse(out, 0, 0).drop_ins if "/usr/lib/" not in each.path and "/lib/" not in each.path]
     assert ours == [
         DropIn(f"{own}/a b.conf", "[Service]\nEnvironment=A=b\n"),
@@ -568,21 +573,30 @@ def test_a_look_finds_drop_ins_of_a_unit_that_is_not_there_yet(host: Namespace, 
 
 
 @pytest.fixture
-def staged(host: Namespace, config: Path, tmp_path: Path, release: Path) -> list[str]:
-    """Return activate.sh's arguments for revision r1, with all of it staged and installed."""
+def staged(host: Namespace, config: Path, tmp_path: Path, release: Path) -> dict[str, str]:
+    """Return activate.sh's variables for revision r1, with all of it staged and installed."""
     install(host, release)
     content = archive(etcd_env="A=1\n", etcd_service="[Unit]\n", version="3.6.16\n")
     for name in ("r1", "r2"):
         assert stage(host, config, name, content).returncode == 0
-    host.out(scripts.script("stage"), f"{config}/certificates", "c1", "root", stdin=archive(server_pem="leaf\n"))
-    data, wal = str(tmp_path / "data"), str(tmp_path / "wal")
-    return [str(config), "r1", "c1", str(tmp_path / "bin"), str(release.parent), data, wal, "root", "root"]
+    host.out(
+        scripts.script("stage", directory=f"{config}/certificates", name="c1", group="root"),
+        stdin=archive(server_pem="leaf\n"),
+    )
+    places = {name: str(tmp_path / name) for name in ("bin", "data", "wal")}
+    own = {"config": str(config), "revision": "r1", "certificates": "c1", "former": str(config), "then": "starts"}
+    return {**own, **places, "install": str(release.parent), "user": "root", "group": "root"}
+
+
+def removal(staged: dict[str, str], purge: str, **changes: str) -> str:
+    places = {name: staged[name] for name in ("config", "install", "bin", "data", "wal")}
+    return scripts.script("release", **{**places, **changes}, host_id="mine", purge=purge)
 
 
 def test_an_activated_revision_is_what_the_next_start_uses(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
-    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("activate", **staged))
     assert (config / "etcd.env").read_text() == "A=1\n"
     assert (config / "certificates" / "current" / "server.pem").read_text() == "leaf\n"
     assert (tmp_path / "bin" / "etcd").readlink() == tmp_path / "opt" / "v3.6.16" / "etcd"
@@ -591,23 +605,22 @@ def test_an_activated_revision_is_what_the_next_start_uses(
     assert host.called == ["is-enabled --quiet etcd.service", "daemon-reload"], "the stub says that it is enabled"
 
 
-def test_an_activation_ends_a_move(host: Namespace, config: Path, staged: list[str]) -> None:
+def test_an_activation_ends_a_move(host: Namespace, config: Path, staged: dict[str, str]) -> None:
     (config / "moving").write_text("data=/somewhere\n")
-    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("activate", **staged))
     assert not (config / "moving").exists()
 
 
 def test_a_look_shows_what_the_member_runs_where_a_switch_was_interrupted(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str]
 ) -> None:
-    host.out(scripts.script("activate"), *staged)
-    host.out(scripts.script("served"), str(config), "r1")
-    host.out(scripts.script("activate"), staged[0], "r2", *staged[2:])
+    host.out(scripts.script("activate", **staged))
+    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
+    host.out(scripts.script("activate", **{**staged, "revision": "r2"}))
     (config / "revisions" / "r2" / "etcd.env").write_text("A=2\n")
-    arguments = [str(config), *[str(tmp_path / "none")] * 4, "2379", "2380", "3.6.16", "facts", "", ""]
     with subprocess.Popen(["sleep", "60"], env={"MEMBER_REVISION": "r1"}) as member:
         host.answer(str(member.pid))
-        seen = parse(host.out(scripts.script("observe"), *arguments), 0, 0)
+        seen = parse(host.out(observe(config)), 0, 0)
         member.kill()
     assert (seen.running_revision, seen.active_revision, seen.is_switched) == ("r1", "r2", True)
     assert seen.active_environment == "A=1\n"
@@ -615,59 +628,67 @@ def test_a_look_shows_what_the_member_runs_where_a_switch_was_interrupted(
 
 
 def test_the_revision_that_served_is_remembered_beside_the_active_one(
-    host: Namespace, config: Path, staged: list[str]
+    host: Namespace, config: Path, staged: dict[str, str]
 ) -> None:
-    host.out(scripts.script("activate"), *staged)
-    host.out(scripts.script("served"), str(config), "r1")
-    host.out(scripts.script("activate"), staged[0], "r2", *staged[2:])
+    host.out(scripts.script("activate", **staged))
+    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
+    host.out(scripts.script("activate", **{**staged, "revision": "r2"}))
     assert [(config / link).readlink().name for link in ("served", "current")] == ["r1", "r2"]
 
 
 @pytest.mark.parametrize("path", ["etc/revisions/r1/etcd.env", "etc/revisions/r1/version"])
 def test_a_damaged_file_activates_nothing(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path, path: str
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path, path: str
 ) -> None:
     (tmp_path / path).write_text("tampered")
-    done = host.run(scripts.script("activate"), *staged)
+    done = host.run(scripts.script("activate", **staged))
     assert done.returncode == 1 and done.stderr
     assert not (config / "current").exists() and not host.called
 
 
 def test_files_in_a_data_directory_keep_their_owner_and_mode(
-    host: Namespace, staged: list[str], tmp_path: Path
+    host: Namespace, staged: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "data").mkdir(mode=0o750)
     (tmp_path / "data" / "member").mkdir()
-    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("activate", **staged))
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750, "nothing is changed below a directory with data"
 
 
-def test_certificates_switch_without_a_restart(host: Namespace, config: Path, staged: list[str]) -> None:
-    host.out(scripts.script("activate"), *staged)
+def test_certificates_switch_without_a_restart(host: Namespace, config: Path, staged: dict[str, str]) -> None:
+    host.out(scripts.script("activate", **staged))
     before = host.called
-    host.out(scripts.script("stage"), f"{config}/certificates", "c2", "root", stdin=archive(server_pem="new leaf\n"))
-    host.out(scripts.script("certificates"), str(config), "c2")
+    host.out(
+        scripts.script("stage", directory=f"{config}/certificates", name="c2", group="root"),
+        stdin=archive(server_pem="new leaf\n"),
+    )
+    host.out(scripts.script("certificates", config=str(config), certificates="c2", here=str(config)))
     assert (config / "certificates" / "current" / "server.pem").read_text() == "new leaf\n"
     assert host.called == [*before, "show -p MainPID --value etcd.service"]
 
 
 def test_leafs_come_where_the_member_runs_while_its_directory_changes(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     assert staged
     running = tmp_path / "running"
-    host.out(scripts.script("stage"), f"{config}/certificates", "c2", "root", stdin=archive(server_pem="new leaf\n"))
+    host.out(
+        scripts.script("stage", directory=f"{config}/certificates", name="c2", group="root"),
+        stdin=archive(server_pem="new leaf\n"),
+    )
     (running / "certificates" / "c1").mkdir(parents=True)
     (running / "certificates" / "current").symlink_to("c1")
     for _ in range(2):
-        host.out(scripts.script("certificates"), str(config), "c2", str(running))
+        host.out(scripts.script("certificates", config=str(config), certificates="c2", here=str(running)))
         assert (running / "certificates" / "current").readlink() == Path("c2")
         assert (running / "certificates" / "c2" / "SHA256SUMS").exists()
 
 
-def test_certificates_that_are_not_staged_whole_are_not_used(host: Namespace, config: Path, staged: list[str]) -> None:
-    host.out(scripts.script("activate"), *staged)
-    done = host.run(scripts.script("certificates"), str(config), "missing")
+def test_certificates_that_are_not_staged_whole_are_not_used(
+    host: Namespace, config: Path, staged: dict[str, str]
+) -> None:
+    host.out(scripts.script("activate", **staged))
+    done = host.run(scripts.script("certificates", config=str(config), certificates="missing", here=str(config)))
     assert done.returncode == 1 and (config / "certificates" / "current").readlink() == Path("c1")
 
 
@@ -675,184 +696,199 @@ def test_certificates_that_are_not_staged_whole_are_not_used(host: Namespace, co
 
 
 def test_stopping_and_removing_leave_a_host_with_another_stamp_alone(
-    host: Namespace, config: Path, staged: list[str]
+    host: Namespace, config: Path, staged: dict[str, str]
 ) -> None:
     (config / "owner").write_text("cluster=c\nhost=other\n")
-    assert host.out(scripts.script("stop"), str(config), "mine") == "foreign"
-    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
-    removal = [str(config), install_dir, bin_dir, data, wal, "mine", "yes"]
-    assert host.out(scripts.script("release"), *removal) == "foreign"
+    assert host.out(scripts.script("stop", config=str(config), host_id="mine")) == "foreign"
+    assert host.out(removal(staged, "yes")) == "foreign"
     assert (config / "revisions" / "r1").is_dir() and not host.called
 
 
 def test_a_removal_takes_what_was_made_and_keeps_the_data(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     (config / "owner").write_text("cluster=c\nhost=mine\n")
     (config / "made").write_text(f"directory {config}\n")
-    host.out(scripts.script("activate"), *staged)
-    host.out(scripts.script("served"), str(config), "r1")
+    host.out(scripts.script("activate", **staged))
+    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
     (tmp_path / "data" / "member").mkdir()
     (tmp_path / "bin" / "kubectl").write_text("somebody else's")
-    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
-    assert host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", "no") == "removed"
+    assert host.out(removal(staged, "no")) == "removed"
     assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["kubectl"]
     assert (tmp_path / "data" / "member").is_dir()
 
 
 def test_a_purge_removes_the_member_from_its_directory(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     (config / "owner").write_text("cluster=c\nhost=mine\n")
-    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("activate", **staged))
     (tmp_path / "data" / "member").mkdir()
     (tmp_path / "data" / "notes").write_text("somebody else's")
-    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
-    host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", "yes")
+    host.out(removal(staged, "yes"))
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["notes"]
 
 
-def moved(host: Namespace, config: Path, staged: list[str], tmp_path: Path) -> list[str]:
-    """Claim the host for a member whose directories all changed; return the new ones as claim.sh has them."""
+def moved(host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Claim the host for a member whose directories all changed; return the new ones as scripts name them."""
     (config / "owner").write_text("cluster=c\nhost=mine\n")
-    (config / "made").write_text(f"directory {config}\ndirectory {staged[4]}\n")
-    host.out(scripts.script("activate"), *staged)
-    new = [str(tmp_path / name) for name in ("new-etc", "new-opt", "new-bin")]
-    former = [str(config), staged[4], staged[3]]
+    (config / "made").write_text(f"directory {config}\ndirectory {staged['install']}\n")
+    host.out(scripts.script("activate", **staged))
+    new = {name: str(tmp_path / f"new-{name}") for name in ("config", "install", "bin")}
+    new |= {"data": str(tmp_path / "data"), "wal": ""}
+    former = {f"former_{name}": staged.get(name, "") for name in ("config", "install", "bin")}
+    claim = scripts.script("claim", **new, **former, former_data=new["data"], former_wal="", user="root", group="root")
     for _ in range(2):
         stamp = b"cluster=c\nhost=mine\n"
-        host.out(scripts.script("claim"), *new[:2], "root", "root", new[2], *former, "/nowhere", stdin=stamp)
+        host.out(claim, stdin=stamp)
     return new
 
 
 def test_directories_that_the_settings_left_go_once_nothing_uses_them(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     new = moved(host, config, staged, tmp_path)
-    assert (Path(new[0]) / "made").read_text().count("former ") == 1
-    arguments = [*new[:2], new[2], "2379", "2380", "3.6.16", "facts", "", ""]
-    look = [new[0], str(tmp_path / "none"), str(tmp_path / "none"), *arguments[1:]]
-    assert parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
-    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged[3]}/etcd\n"
+    assert (Path(new["config"]) / "made").read_text().count("former ") == 1
+    assert parse(host.out(observe(**new)), 0, 0).has_former
+    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged['bin']}/etcd\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
     with subprocess.Popen(["sleep", "60"], env={"ETCD_CERT_FILE": f"{config}/certificates/current/a.pem"}) as member:
         host.answer(str(member.pid))
-        assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
+        assert host.out(scripts.script("leave", **new)) == ""
         member.kill()
     host.answer("0")
-    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
+    assert host.out(scripts.script("leave", **new)) == ""
     assert (config / "certificates" / "c1" / "server.pem").exists(), "the next start would use it"
-    unit = f"[Service]\nEnvironmentFile={new[0]}/etcd.env\nExecStart={new[2]}/etcd\n"
+    unit = f"[Service]\nEnvironmentFile={new['config']}/etcd.env\nExecStart={new['bin']}/etcd\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == str(config)
+    assert host.out(scripts.script("leave", **new)) == str(config)
     assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
     assert not (tmp_path / "bin" / "etcd").is_symlink()
-    assert "former" not in (Path(new[0]) / "made").read_text()
-    assert (Path(new[0]) / "owner").exists()
+    assert "former" not in (Path(new["config"]) / "made").read_text()
+    assert (Path(new["config"]) / "owner").exists()
 
 
 def test_directories_that_are_taken_back_before_any_start_go_too(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     (config / "owner").write_text("cluster=c\nhost=mine\n")
     (config / "made").write_text(f"directory {config}\n")
-    host.out(scripts.script("activate"), *staged)
-    own = [str(config), staged[4], staged[3]]
-    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged[3]}/etcd\n"
+    host.out(scripts.script("activate", **staged))
+    own = {name: staged[name] for name in ("config", "install", "bin", "data")} | {"wal": ""}
+    unit = f"[Service]\nEnvironmentFile={config}/etcd.env\nExecStart={staged['bin']}/etcd\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    new = [str(tmp_path / "new" / name) for name in ("etc", "opt", "bin")]
-    data, away = [str(tmp_path / "data"), ""], [str(tmp_path / "new" / "data"), str(tmp_path / "new" / "wal")]
-    stamp = b"cluster=c\nhost=mine\n"
+    away = {name: str(tmp_path / "new" / name) for name in ("config", "install", "bin", "data", "wal")}
 
-    def claim(wanted: list[str], former: list[str], places: list[str]) -> None:
-        account = ["root", "root"]
-        host.out(scripts.script("claim"), *wanted[:2], *account, wanted[2], *former, *places, stdin=stamp)
+    def claim(wanted: dict[str, str], before: dict[str, str]) -> None:
+        former = {f"former_{name}": path for name, path in before.items()}
+        text = scripts.script("claim", **wanted, **former, user="root", group="root")
+        host.out(text, stdin=b"cluster=c\nhost=mine\n")
 
-    claim(new, own, [*away, *data])
+    claim(away, own)
     # What is staged, installed and tried there
-    key = Path(new[0]) / "certificates" / "c2" / "server-key.pem"
+    key = Path(away["config"]) / "certificates" / "c2" / "server-key.pem"
     key.parent.mkdir(parents=True)
     key.write_text("a private key")
-    (Path(new[1]) / "v3.6.16").mkdir()
-    (Path(new[1]) / "v3.6.16" / "SHA256SUMS").touch()
-    make = f"config={new[0]}\n{scripts.script('leave').partition('config=$1')[0]}"
-    for place in away:
-        host.out(f"{make}\nmake_directory {place}")
-    claim(own, new, [*data, *away])
-    look = [str(config), *data, own[1], own[2], "2379", "2380", "3.6.16", "facts", "", ""]
-    assert parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
-    assert host.out(scripts.script("leave"), *own, *data) == new[0]
+    (Path(away["install"]) / "v3.6.16").mkdir()
+    (Path(away["install"]) / "v3.6.16" / "SHA256SUMS").touch()
+    make = scripts.script("leave", **away).partition("\nclear_former ")[0]
+    for name in ("data", "wal"):
+        host.out(f"{make}\nmake_directory {away[name]}")
+    claim(own, away)
+    assert parse(host.out(observe(**own)), 0, 0).has_former
+    assert host.out(scripts.script("leave", **own)) == away["config"]
     assert not (tmp_path / "new").exists()
     assert (config / "certificates" / "c1" / "server.pem").exists() and (tmp_path / "data").is_dir()
-    assert not parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+    assert not parse(host.out(observe(**own)), 0, 0).has_former
     assert str(tmp_path / "new") not in (config / "made").read_text()
 
 
 def test_a_directory_that_stays_in_use_is_not_looked_at_for_ever(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     new = moved(host, config, staged, tmp_path)
-    unit = f"[Service]\nEnvironmentFile={new[0]}/etcd.env\nReadOnlyPaths={config}/list.crl\n"
+    unit = f"[Service]\nEnvironmentFile={new['config']}/etcd.env\nReadOnlyPaths={config}/list.crl\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    look = [new[0], str(tmp_path / "none"), "", new[1], new[2], "2379", "2380", "3.6.16", "facts", "", ""]
     for _ in range(2):
-        assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
-        assert not parse(host.out(scripts.script("observe"), *look), 0, 0).has_former
+        assert host.out(scripts.script("leave", **new)) == ""
+        assert not parse(host.out(observe(**new)), 0, 0).has_former
     assert (config / "certificates").is_dir()
     host.out("rm /etc/systemd/system/etcd.service")
-    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == str(config)
+    assert host.out(scripts.script("leave", **new)) == str(config)
 
 
 def test_a_removal_takes_the_directories_that_were_left_too(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     new = moved(host, config, staged, tmp_path)
     unit = f"[Service]\nEnvironmentFile={config}/etcd.env\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    removal = [new[0], new[1], new[2], staged[5], staged[6], "mine", "no"]
-    assert host.out(scripts.script("release"), *removal) == "removed"
-    assert not config.exists() and not Path(new[0]).exists() and not (tmp_path / "opt" / "v3.6.16").exists()
+    assert host.out(removal(staged, "no", **new)) == "removed"
+    assert not config.exists() and not Path(new["config"]).exists() and not (tmp_path / "opt" / "v3.6.16").exists()
     assert host.out("ls /etc/systemd/system") == ""
 
 
 def test_a_former_directory_of_another_claim_stays(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path
 ) -> None:
     new = moved(host, config, staged, tmp_path)
     (config / "owner").write_text("cluster=c\nhost=other\n")
     host.out("rm /etc/systemd/system/etcd.service")
-    assert host.out(scripts.script("leave"), *new, str(tmp_path / "data"), "") == ""
+    assert host.out(scripts.script("leave", **new)) == ""
     assert (config / "certificates" / "c1").is_dir()
 
 
 @pytest.mark.parametrize("purge", ["yes", "no"])
 def test_a_purge_removes_the_snapshots_that_were_saved(
-    host: Namespace, config: Path, staged: list[str], tmp_path: Path, purge: str
+    host: Namespace, config: Path, staged: dict[str, str], tmp_path: Path, purge: str
 ) -> None:
     (config / "owner").write_text("cluster=c\nhost=mine\n")
-    host.out(scripts.script("activate"), *staged)
+    host.out(scripts.script("activate", **staged))
     tools, kept = tmp_path / "tools", tmp_path / "snapshots"
     tools.mkdir()
     for name, text in {"etcdctl": 'for file; do :; done; echo all >"$file"', "etcdutl": ":"}.items():
         (tools / name).write_text(f"#!/bin/sh\n{text}\n")
         (tools / name).chmod(0o755)
-    saved = host.out(scripts.script("snapshot"), str(config), str(tools), "https://127.0.0.1:2379", str(kept), "3", "1")
+    saved = host.out(
+        scripts.script(
+            "snapshot",
+            config=str(config),
+            bin=str(tools),
+            endpoint="https://127.0.0.1:2379",
+            directory=str(kept),
+            keep="3",
+            kilobytes="1",
+        )
+    )
     assert Path(saved).exists() and kept.stat().st_mode & 0o777 == 0o700
     (kept / "mine.db").write_text("somebody else's")
-    bin_dir, install_dir, data, wal = staged[3], staged[4], staged[5], staged[6]
-    host.out(scripts.script("release"), str(config), install_dir, bin_dir, data, wal, "mine", purge)
+    host.out(removal(staged, purge))
     assert Path(saved).exists() == (purge == "no")
     assert (kept / "mine.db").exists()
 
 
 def test_a_host_that_was_never_claimed_is_left_alone(host: Namespace, tmp_path: Path) -> None:
     nowhere = str(tmp_path / "nowhere")
-    assert host.out(scripts.script("release"), nowhere, nowhere, nowhere, nowhere, "", "mine", "yes") == "gone"
+    assert (
+        host.out(
+            scripts.script(
+                "release",
+                config=nowhere,
+                install=nowhere,
+                bin=nowhere,
+                data=nowhere,
+                wal="",
+                host_id="mine",
+                purge="yes",
+            )
+        )
+        == "gone"
+    )
 
 
 def test_hostile_paths_are_only_ever_paths(host: Namespace, tmp_path: Path) -> None:
     config = tmp_path / "a b; touch owned $(touch owned)"
     config.mkdir()
-    host.out(f"cd {shlex.quote(str(tmp_path))}\n{scripts.script('born')}", str(config), stdin=b"cluster=1\n")
+    host.out(f"cd {shlex.quote(str(tmp_path))}\n{scripts.script('born', config=str(config))}", stdin=b"cluster=1\n")
     assert (config / "born").exists() and not (tmp_path / "owned").exists()

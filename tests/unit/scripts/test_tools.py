@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from etcd_cluster import scripts
+from tests.unit.sent_scripts import observe
 
-FOLDER = Path(scripts.__file__).parent
+FOLDER = scripts.FOLDER
 # Scripts of EC2 instances have cloud images to run on; the others of these go on without what they may lack.
 ELSEWHERE = {"volumes", "grow", "booted", "host_key", "clock", "trial"}
 # What POSIX systems, GNU coreutils, diffutils, findutils, util-linux, shadow, libc-bin and systemd call their programs.
@@ -35,9 +36,11 @@ def looked_for() -> set[str]:
     return {name for line in re.findall(r"^for tool in (.*); do$", text, re.MULTILINE) for name in line.split()}
 
 
-@pytest.mark.parametrize("name", sorted({path.stem for path in FOLDER.glob("*.sh")} - ELSEWHERE))
-def test_every_program_that_a_script_runs_is_looked_for(name: str) -> None:
-    assert used((FOLDER / f"{name}.sh").read_text()) - looked_for() == set()
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(FOLDER.rglob("*.sh")) if path.stem not in ELSEWHERE], ids=lambda path: path.stem
+)
+def test_every_program_that_a_script_runs_is_looked_for(path: Path) -> None:
+    assert used(path.read_text()) - looked_for() == set()
 
 
 def test_the_reading_of_scripts_finds_programs() -> None:
@@ -48,9 +51,8 @@ def test_a_host_without_a_program_that_the_look_needs_is_an_error_and_not_an_emp
     for name in ("awk", "cat"):
         (tmp_path / name).write_text("#!/bin/sh\n")
         (tmp_path / name).chmod(0o755)
-    arguments = [*["/none"] * 5, "2379", "2380", "3.6.16", "member", "", ""]
     done = subprocess.run(
-        ["/bin/sh", "-euc", scripts.script("observe"), "sh", *arguments],
+        ["/bin/sh", "-euc", observe("/none", depth="member"), "sh"],
         env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

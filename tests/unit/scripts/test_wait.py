@@ -28,7 +28,7 @@ def waited(host: Namespace, result: str, code: int, etcd: str, systemd: str) -> 
         path.chmod(0o755)
     (host.folder / "etcd").write_text(etcd)
     (host.folder / "systemd").write_text(systemd)
-    done = host.run(scripts.script("wait"), "5", "inv1")
+    done = host.run(scripts.script("wait", seconds="5", before="inv1"))
     assert done.returncode == 3, done.stderr
     return last_words(done.stdout)
 

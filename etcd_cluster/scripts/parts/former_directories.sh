@@ -1,7 +1,9 @@
-# former.sh: functions about directories that the settings have left: the configuration with its private keys, installed
-# versions, links. Needs $config. CONFIG/made notes them as `former CONFIG INSTALL BIN` before anything is made in new ones,
-# also where the data alone gets another place; as `kept …` where one is in use although the member runs as wanted.
-note_former() { # CONFIG INSTALL BIN DATA, all four NOW: notes the directories until now, with what was made in them
+# former_directories.sh: directories that the settings have left: the configuration with its private keys, installed
+# versions, links. CONFIG/made lists them as `former CONFIG INSTALL BIN` before anything is made in new ones, also where
+# the data alone gets another place; as `kept …` where one is in use although the member runs as wanted.
+# uses: lib created
+# variables: config
+record_former() { # CONFIG INSTALL BIN DATA, all four NOW: records the directories until now, with what was made in them
 	[ "$1 $2 $3 $4" != "$5 $6 $7 $8" ] || return 0
 	[ -d "$1" ] || return 0
 	if [ "$1" != "$config" ] && [ -f "$1/made" ]; then
@@ -9,7 +11,7 @@ note_former() { # CONFIG INSTALL BIN DATA, all four NOW: notes the directories u
 			grep -qxF "$line" "$config/made" 2>/dev/null || printf '%s\n' "$line" >>"$config/made"
 		done <"$1/made"
 	fi
-	grep -qxF "former $1 $2 $3" "$config/made" 2>/dev/null || remember former "$1 $2 $3"
+	grep -qxF "former $1 $2 $3" "$config/made" 2>/dev/null || record_created former "$1 $2 $3"
 }
 clear_installed() { # INSTALL: removes the versions of etcd
 	for version in "$1"/v[0-9]* "$1"/.incoming.*; do
@@ -44,7 +46,7 @@ clear_former() { # INSTALL BIN: clears each former directory that neither the me
 	member_pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null) || return 0
 	uses=$( { tr '\0' '\n' <"/proc/${member_pid:-0}/environ" | grep '^ETCD_.*FILE='; readlink "/proc/${member_pid:-0}/exe"; } 2>/dev/null || :)
 	uses="$uses
-$(cat /etc/systemd/system/etcd.service 2>/dev/null || :)
+$(cat "$member_unit_file" 2>/dev/null || :)
 $(readlink "$config/served" 2>/dev/null || :)
 $(readlink "$2/etcd" 2>/dev/null || :)"
 	in_use() { printf '%s\n' "$uses" | grep -qF "$1/"; }
@@ -65,6 +67,6 @@ $(readlink "$2/etcd" 2>/dev/null || :)"
 			fi
 		fi
 		for kind in former kept; do forget "$kind $old_config $old_install $old_bin"; done
-		[ "$left" = yes ] || remember kept "$old_config $old_install $old_bin"
+		[ "$left" = yes ] || record_created kept "$old_config $old_install $old_bin"
 	done
 }

@@ -1,4 +1,4 @@
-# directories.sh: functions that tell how the directories of a host stand to the account that etcd runs as.
+# directory_facts.sh: prints how the directories of a host stand to the account that etcd runs as.
 # Needs say() of observe.sh. An entry is `OWNER GROUP MODE`, as stat prints it; what an access list rules is left out.
 say_directory() { # WORD PATH PART: tells of a directory with data and of what lies in PART of it
 	[ -e "$2" ] || [ -L "$2" ] || return 0

@@ -1,6 +1,7 @@
-# moving.sh: a function that finds a member's data, also where a move of it was interrupted half-way.
-# Needs $config. relocate.sh lists the places that its moves go to in $config/moving, the newest first, a line each for
+# relocation.sh: a function that finds a member's data, also where a move of it was interrupted half-way.
+# relocate.sh lists the places that its moves go to in $config/moving, the newest first, a line each for
 # the data and the WAL. What it finds there before, it renames; so what lies there is the member's.
+# variables: config
 parts() { # DATA WAL: sets $member and $log to where they are, and to this place where they are nowhere
 	member='' log=''
 	if [ -f "$config/moving" ]; then
