@@ -137,7 +137,7 @@ class Situation:
             return True
         return any(seen.status and seen.status.member_id == entry.member_id for seen in self.serving.values())
 
-    @property
+    @cached_property
     def may_run(self) -> frozenset[str]:
         """The ids of members that no observed host runs, and that are not silent."""
         return self.alive | self.unclear.keys()

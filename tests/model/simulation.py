@@ -111,6 +111,11 @@ class World(_Fields):
         host = self.runner(member_id)
         return host is not None and host.hidden in ("", "unasked")
 
+    def is_heard(self, member_id: str) -> bool:
+        """Return whether a member runs and is not silent: it answers us, or refuses our client."""
+        host = self.runner(member_id)
+        return host is not None and host.hidden in ("", "unasked", "refuses")
+
     def answering_voters(self) -> int:
         """Return how many voters answer us."""
         return sum(self.answers(entry.id) for entry in self.voters)
@@ -202,8 +207,8 @@ def seen_serving(world: World, wish: Wish) -> bool:
     )
 
 
-def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
-    """Return what a look at all nodes shows, and which listed members answer elsewhere."""
+def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str], dict[str, str]]:
+    """Return what a look at all nodes shows, which listed members answer besides, and which are not silent."""
     serves = world.has_quorum
     members = listed(world.members) if serves else ()
     seen: dict[str, HostFacts | Problem] = {}
@@ -245,10 +250,16 @@ def observe(world: World, wish: Wish) -> tuple[Observed, frozenset[str]]:
     if not seen_serving(world, wish):
         # Only hosts whose disk names another address ask there, and any answer counts.
         copies = {host.data for place in wish.nodes.values() if not (host := world.host(place)).runs and host.data}
-        return seen, frozenset(each for each in copies & unseen if world.answers(each))
+        asked = copies & unseen
+        return seen, frozenset(each for each in asked if world.answers(each)), _refusing(world, asked)
     # What answers at an address that no observed host shows; a learner never gives a linearizable answer.
     voters = {entry.id for entry in world.voters}
-    return seen, frozenset(each for each in unseen & voters if serves and world.answers(each))
+    asked = unseen & voters if serves else frozenset()
+    return seen, frozenset(each for each in asked if world.answers(each)), _refusing(world, asked)
+
+
+def _refusing(world: World, asked: frozenset[str]) -> dict[str, str]:
+    return {each: "tls: bad certificate" for each in asked if world.is_heard(each) and not world.answers(each)}
 
 
 @lru_cache(None)
@@ -620,7 +631,7 @@ def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
     if entry is None:
         raise Harm(f"{step}: not listed")
     alive = world.runner(entry.id) is not None
-    _asked_for(world, step, entry, world.answers(entry.id), wish)
+    _asked_for(world, step, entry, world.is_heard(entry.id), wish)
     rest = [each for each in world.voters if each.id != entry.id]
     if not entry.learner:
         if sum(each.started for each in rest) < quorum(len(rest)):

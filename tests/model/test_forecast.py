@@ -20,9 +20,9 @@ def taken(world: World, wish: Wish) -> tuple[list[Step], str]:
     done: frozenset[Step] = frozenset()
     steps: list[Step] = []
     while len(steps) < 100:
-        observed, alive = observe(world, wish)
+        observed, alive, unclear = observe(world, wish)
         try:
-            plan = planning.plan(observed, wish.target, alive, done)
+            plan = planning.plan(observed, wish.target, alive, done, unclear)
         except Refusal:
             return steps, "refused"
         if not plan.steps:
@@ -51,13 +51,13 @@ def text(step: Step) -> str:
 
 def compare(world: World, wish: Wish) -> str:
     """Compare the forecast with what is done; return how it ended."""
-    observed, alive = observe(world, wish)
+    observed, alive, unclear = observe(world, wish)
     did, end = taken(world, wish)
     if end == "harm":
         # What the walk is for.
         return end
     try:
-        foreseen = forecast(observed, wish.target, alive)
+        foreseen = forecast(observed, wish.target, alive, unclear)
     except Refusal:
         assert (did, end) == ([], "refused")
         return end

@@ -94,6 +94,8 @@ MUTANTS: dict[str, Row] = {
     "a corrupt member is passed over": (Mutant(planning._plan_serving, never_refuses(Reason.DATA_CORRUPT)), ("HHS",)),
     "everybody is alive": (Mutant(Situation.answers, always("entry.member_id in self.alive")), ("HHD", "HHw")),
     "nobody is alive elsewhere": (Mutant(Situation.answers, never("entry.member_id in self.alive")), ("HHr", "HHA")),
+    "what refuses us is taken for gone": (Mutant(Situation.is_alive, never("entry.member_id in self.unclear")), ("HHq",)),
+    "a copy of what refuses us is told to the cluster": (Mutant(Situation.may_run, replaces("self.unclear.keys()", "frozenset()")), ("HHv",)),
     "no member list will do": (Mutant(Situation.listed, replaces("self.serving.items()", "()")), ("HHH",)),
     "a born cluster starts anew": (Mutant(not_serving.plan_silent, replaces("target.cluster_id is not None or any(seen.born for seen in facts.values())", "False")), ("W", "WW")),
     "a copy is started": (Mutant(planning.plan, drops_call(not_serving.refuse_copies)), ("c", "ccD")),

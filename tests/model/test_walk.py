@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from tests.model.simulation import Wish
-from tests.model.walking import LEARNERS, VOTERS, Walk, clusters, unborn, walk, walk_all
+from tests.model.walking import LEARNERS, REFUSING, VOTERS, Walk, clusters, unborn, walk, walk_all
 
 CASES = int(os.environ.get("ETCD_CLUSTER_FUZZ_CASES", "300"))
 # Enough for every rule: each kind alone in a cluster of three, each pair of those that cost or bring a vote.
@@ -57,6 +57,16 @@ def test_every_change_of_peer_urls_goes_one_member_at_a_time(size: int, capsys: 
     seen = walk_all(mixes, alarms=False)
     report(seen, capsys)
     assert seen.ends["as wanted"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_what_refuses_us_on_no_observed_host_is_never_taken_for_gone(
+    size: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mixes = (mix for mix in clusters(size, size, f"HSDTw{REFUSING}", "L") if set(mix) & set(REFUSING))
+    seen = walk_all(mixes, alarms=False)
+    report(seen, capsys)
+    assert seen.states
 
 
 @pytest.mark.long

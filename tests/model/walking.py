@@ -182,9 +182,9 @@ def walk(worlds: Iterable[World], wish: Wish, seen: Walk) -> None:
 
 def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: list[State]) -> State | None:
     """Take the first step of the plan; crashes wait for their turn, what follows without one is returned."""
-    observed, alive = observe(world, wish)
+    observed, alive, unclear = observe(world, wish)
     try:
-        plan = planning.plan(observed, wish.target, alive, done)
+        plan = planning.plan(observed, wish.target, alive, done, unclear)
     except Refusal as refusal:
         for problem in refusal.problems:
             refuse_without_cause(problem, world, wish)
@@ -306,6 +306,9 @@ VOTERS = "HSVDATtWwGBCKkOMRrscZexNnfPj"
 # learner, stopped learner, wiped learner, unstarted, unstarted with another member's data, unstarted voter,
 # powered off learner
 LEARNERS = "LlQUuXd"
+# unreachable, serving, and refusing our client; replaced by an empty host while the old member refuses our client; a
+# copy of the disk elsewhere while the member refuses our client
+REFUSING = "aqv"
 NAMES = "abcdefg"
 
 
@@ -327,8 +330,8 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 host = host._replace(runs="v0", active="v0")
             case "D" | "d":
                 host = host._replace(powered=False, runs="")
-            case "A":
-                host = host._replace(reachable=False)
+            case "A" | "a":
+                host = host._replace(reachable=False, hidden="refuses" if kind == "a" else "")
             case "T" | "l":
                 host = host._replace(runs="")
             case "t":
@@ -368,11 +371,14 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 entry = entry._replace(place=f"9{place}")
             case "Z":
                 host = Host(place, f"z{place}", WANTED, foreign=True)
-            case "M" | "R" | "r" | "s" | "c":
-                old = host if kind in "rsc" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
+            case "M" | "R" | "r" | "s" | "c" | "q" | "v":
+                old = (
+                    host if kind in "rscqv" else host._replace(powered=False, runs="", data="" if kind == "M" else id_)
+                )
+                old = old._replace(hidden="refuses" if kind in "qv" else "")
                 hosts.append(old)
                 places[name] = str(number + 11)
-                host = Host(places[name], id_ if kind in "Mc" else "", born=kind in "Mc")
+                host = Host(places[name], id_ if kind in "Mcv" else "", born=kind in "Mcv")
             case "L":
                 host = host._replace(born=False)
             case "U" | "X":
