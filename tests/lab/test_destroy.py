@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dev import releases
 from tests.lab.conftest import MakeHosts, MakeStack
 from tests.lab.harness import untouched
 from tests.lab.outside import Client
@@ -80,6 +81,20 @@ def test_a_protected_cluster_is_not_destroyed_and_a_purged_one_leaves_no_trace(
     assert stack.pids() == before
     stack.destroy()
     assert inventory(host) ^ before_all == set()
+
+
+@pytest.mark.long
+def test_a_purge_takes_the_snapshots_that_were_saved_before_an_upgrade(fresh: MakeHosts, make_stack: MakeStack) -> None:
+    (host,) = fresh(1)
+    before, new = inventory(host), "3.7.3"
+    releases.ensure(new)
+    stack = make_stack([host], purge_data_on_destroy=True)
+    stack.up()
+    stack.config["version"] = new
+    assert "Saved a snapshot on etcd-1: /var/lib/etcd-snapshots/etcd-" in stack.up().stdout
+    assert len(host.run("ls /var/lib/etcd-snapshots").stdout.split()) == 1
+    stack.destroy()
+    assert inventory(host) ^ before == set()
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from dev.lab.hosts import Host
 from tests.lab.conftest import MakeHosts, MakeStack, Measure
 from tests.lab.harness import Stack, started, untouched
 from tests.lab.outside import Client, Writer
+from tests.lab.traces import inventory
 
 pytestmark = pytest.mark.lab
 
@@ -100,6 +101,48 @@ def test_what_would_change_a_start_is_refused_and_no_hindrance_while_a_member_ru
     hosts[0].run(f"rm {folder}/10-old.conf")
     stack.up()
     assert stack.preview("--expect-no-changes").returncode == 0
+    # A stopped member that would form a cluster of its own is not started, and no other member is touched.
+    hosts[1].run("mkdir -p /srv/own; chown etcd /srv/own; systemctl stop etcd")
+    _append(hosts[1], "/etc/etcd/own.yml", "name: own\ndata-dir: /srv/own\n")
+    own = "[Service]\nEnvironment=ETCD_CONFIG_FILE=/etc/etcd/own.yml\nReadWritePaths=/srv/own\n"
+    _append(hosts[1], f"{folder}/own.conf", own)
+    pids = stack.pids()
+    assert pids["etcd-2"] == 0
+    for said in (stack.preview().stdout, stack.refused()):
+        assert f"etcd-2: {folder}/own.conf sets Environment= (ETCD_CONFIG_FILE), ReadWritePaths=" in said
+        assert "for etcd.service" in said
+    assert stack.pids() == pids and hosts[1].run("ls -A /srv/own").stdout == ""
+    hosts[1].run(f"rm {folder}/own.conf /etc/etcd/own.yml")
+    stack.up()
+    assert {**stack.pids(), "etcd-2": 0} == pids
+    assert [member["healthy"] for member in stack.output("members")] == [True] * 3
+    assert stack.preview("--expect-no-changes").returncode == 0
+
+
+@pytest.mark.long
+def test_a_peer_port_that_a_firewall_closes_is_named_before_any_host_is_touched(
+    fresh: MakeHosts, make_stack: MakeStack
+) -> None:
+    hosts = fresh(3)
+    hosts[1].run(
+        "nft add table inet fence && nft add chain inet fence in '{ type filter hook input priority 0 ; }' && "
+        "nft add rule inet fence in iifname eth0 tcp dport 2380 drop"
+    )
+    stack = make_stack(hosts)
+    before = [inventory(host) for host in hosts]
+    done = stack.preview()
+    assert done.returncode != 0
+    for said in (done.stdout, stack.refused()):
+        for node in ("etcd-1", "etcd-3"):
+            place = f"{hosts[1].address}:2380, where etcd-2 is to serve its peers"
+            assert f"{node}: it has no answer within 5 s from {place}" in said
+        assert "Let the hosts reach each other at TCP port 2380 (firewall, security group, routes)" in said
+        assert "etcd-2: it has" not in said
+    assert [inventory(host) for host in hosts] == before
+    hosts[1].run("nft delete table inet fence")
+    assert stack.preview().returncode == 0
+    stack.up()
+    assert [member["healthy"] for member in stack.output("members")] == [True] * 3
 
 
 @pytest.mark.long
