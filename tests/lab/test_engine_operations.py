@@ -81,3 +81,25 @@ def test_what_was_lost_from_the_state_is_made_again_and_nothing_restarts(stack: 
         stack.up()
         assert _invocations(stack) == before, urn
     assert stack.preview("--expect-no-changes").returncode == 0
+
+
+def test_a_run_without_a_refresh_sees_what_changed_on_the_hosts_where_it_matters(stack: Stack) -> None:
+    before, (first, _, third) = _invocations(stack), stack.hosts.values()
+    # With a change due, Preflight and Rollout look at the hosts themselves.
+    third.run("systemctl stop etcd")
+    first.run("rm /etc/systemd/system/etcd.service; systemctl daemon-reload")
+    stack.config["etcd"] = {"snapshot-count": "20001"}
+    stack.up("--refresh=false")
+    after = _invocations(stack)
+    assert not [node for node in before if after[node] in ("", before[node])]
+    assert [member["healthy"] for member in stack.output("members")] == [True] * 3
+    assert stack.preview("--expect-no-changes").returncode == 0
+    # With nothing due it believes its state (docs/state.md); a run that looks repairs.
+    third.run("systemctl stop etcd")
+    pids = stack.pids()
+    done = stack.try_up("--refresh=false")
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert stack.pids() == pids and pids["etcd-3"] == 0
+    stack.up()
+    assert 0 not in stack.pids().values()
+    assert stack.preview("--expect-no-changes").returncode == 0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dev import releases
 from dev.lab.hosts import Host
 from tests.lab.conftest import MakeHosts, MakeStack
 from tests.lab.harness import Stack, never_started
@@ -85,6 +86,25 @@ def test_settings_that_cannot_work_touch_no_member_at_bootstrap_and_in_a_roll(
     stack.up()
     assert [name for name, invocation in _invocations(stack).items() if invocation == before[name]] == []
     assert all(_no_trace(host) for host in stack.hosts.values())
+
+
+@pytest.mark.parametrize("version", ["3.5.33", "3.7.3"])
+def test_a_trial_start_of_another_minor_version(version: str, fresh: MakeHosts, make_stack: MakeStack) -> None:
+    releases.ensure(version)
+    (host,) = fresh(1)
+    stack = make_stack([host], version=version)
+    stack.config["etcd"] = {"client-crl-file": "/etc/clients.crl"}
+    said = _refused(stack, "open /etc/clients.crl: no such file or directory", "client certificate no answer")
+    assert "etcd-1: etcd came up with what is staged, tried apart from the cluster" in said
+    assert never_started(host)
+    stack.config["etcd"] = {"heartbeat-interval": "300"}
+    assert "Try on etcd-1 what is staged, apart from the cluster" in stack.up().stdout
+    stack.config["etcd"] = {"listen-metrics-urls": "http://192.0.2.1:2381"}
+    _refused(stack, "etcd-1: etcd did not come up with what is staged", "cannot assign requested address")
+    stack.config["etcd"] = {"heartbeat-interval": "200"}
+    assert "Try on etcd-1 what is staged, apart from the cluster" in stack.up().stdout
+    assert [(each["healthy"], each["version"]) for each in stack.output("members")] == [(True, version)]
+    assert _no_trace(host)
 
 
 def test_a_trial_start_that_was_killed_leaves_nothing_that_the_next_run_does_not_clear(
