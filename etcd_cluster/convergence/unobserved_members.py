@@ -64,8 +64,8 @@ async def alive_elsewhere(
     alive = frozenset(entry.member_id for entry in unseen if found & set(entry.client_urls))
     # A learner answers each linearizable read with an error, and has no vote that could count.
     voters = [entry for entry in unseen if entry.member_id not in alive and not entry.is_learner]
-    told = {entry.member_id: _told(entry, answer, left) for entry in voters}
-    return Answers(alive, {member_id: said for member_id, said in told.items() if said})
+    said = {entry.member_id: _said_instead(entry, answer, left) for entry in voters}
+    return Answers(alive, {member_id: text for member_id, text in said.items() if text})
 
 
 def _together(each: Sequence[Answers]) -> Answers:
@@ -73,7 +73,7 @@ def _together(each: Sequence[Answers]) -> Answers:
     return Answers(frozenset[str]().union(*(one.answering for one in each)), unclear)
 
 
-def _told(entry: ListedMember, answer: object, left: Result) -> str:
+def _said_instead(entry: ListedMember, answer: object, left: Result) -> str:
     """Return what was said in place of an answer of a member, empty for silence."""
     if not isinstance(answer, list):
         return _not_silent(left, left.stderr)
@@ -84,7 +84,7 @@ def _told(entry: ListedMember, answer: object, left: Result) -> str:
 
 
 def _not_silent(left: Result, said: str) -> str:
-    return words(said) or "no reason told" if failed(Call(left.status, said)) is not Query.SILENT else ""
+    return words(said) or "etcdctl gives no reason" if failed(Call(left.status, said)) is not Query.SILENT else ""
 
 
 async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str], seen: HostFacts) -> Answers:
