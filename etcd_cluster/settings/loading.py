@@ -1,6 +1,5 @@
 """The one entry to the settings, and the check of namespaces."""
 
-import difflib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from etcd_cluster.settings.problems import (
     SettingProblem,
     SettingsError,
     drop_dependent,
+    nearest,
     redact,
     redact_problems,
     secrets,
@@ -91,7 +91,7 @@ def misplaced(project: str, keys: Iterable[str]) -> tuple[list[SettingProblem], 
         if namespace in (project, *PROVIDERS):
             continue
         top = name.partition(".")[0].partition("[")[0]
-        setting = _nearest(top)
+        setting = _nearest_setting(top)
         near = f"{project}:{setting}" if setting else project
         if not _near(namespace, project) and top not in KEYS:
             warnings.append(
@@ -114,9 +114,8 @@ def misplaced(project: str, keys: Iterable[str]) -> tuple[list[SettingProblem], 
 
 def _near(namespace: str, project: str) -> bool:
     plain = namespace.lower().replace("_", "-")
-    return plain == project.lower() or bool(difflib.get_close_matches(plain, [project.lower()], n=1, cutoff=0.75))
+    return plain == project.lower() or nearest(plain, [project.lower()], 0.75) is not None
 
 
-def _nearest(name: str) -> str | None:
-    near = difflib.get_close_matches(name.lower().replace("-", "_"), list(KEYS), n=1, cutoff=0.75)
-    return name if name in KEYS else near[0] if near else None
+def _nearest_setting(name: str) -> str | None:
+    return name if name in KEYS else nearest(name.lower().replace("-", "_"), KEYS, 0.75)

@@ -31,7 +31,7 @@ def same_address(value: str) -> str:
     return str(address) if address else value.rstrip(".").lower()
 
 
-def bracketed(value: str) -> str:
+def url_host(value: str) -> str:
     """Return `value` as URLs have it: an IPv6 address in brackets."""
     return f"[{value}]" if ":" in value else value
 

@@ -1,5 +1,6 @@
 """What is wrong with the settings, in words, with no secret in them."""
 
+import difflib
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -119,6 +120,12 @@ def display_value(key: Path, value: Any, secret_keys: Collection[str] = ()) -> s
     if len(text) > LONGEST_SHOWN:
         text = text[: LONGEST_SHOWN - 1] + "…"
     return json.dumps(text, ensure_ascii=False)
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the known name that `name` probably means, None where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return near[0] if near else None
 
 
 def wrong_keys(problems: Iterable[SettingProblem]) -> list[Path]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import difflib
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,6 +21,7 @@ from etcd_cluster.settings.problems import (
     format_key,
     invalid,
     missing,
+    nearest,
     problem,
     unknown,
 )
@@ -132,9 +132,8 @@ def _description(key: Path) -> str:
 
 def _unknown(key: Path) -> SettingProblem:
     known = sorted(known_names(key[:-1]))
-    near = difflib.get_close_matches(key[-1].lower().replace("-", "_"), known, n=1, cutoff=0.6)
-    if near:
-        meant = (*key[:-1], near[0])
+    if near := nearest(key[-1].lower().replace("-", "_"), known):
+        meant = (*key[:-1], near)
         return unknown(key, "setting", near=format_key(meant), meant=meant)
     where = f" of {format_key(key[:-1])}" if key[:-1] else ""
     why = f"The settings{where} are {', '.join(known)}."

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from etcd_cluster.settings.locations import url_host
 from etcd_cluster.settings.options.values import URL_LISTENERS, urls
 from etcd_cluster.specs.paths import Layout
 
@@ -21,11 +22,6 @@ INPUT_KEYS = (
     "paths",
 )
 """The keys of a member's inputs."""
-
-
-def url_host(address: str) -> str:
-    """Return the address as a URL writes it: an IPv6 address in brackets."""
-    return f"[{address}]" if ":" in address else address
 
 
 def listen_host(address: str) -> str:

@@ -5,27 +5,27 @@ from itertools import combinations
 
 from etcd_cluster.settings import locations, versions
 from etcd_cluster.settings.checks import authorities
-from etcd_cluster.settings.checks.ec2 import of_ec2
-from etcd_cluster.settings.checks.releases import of_archives, of_sums
+from etcd_cluster.settings.checks.ec2 import check_ec2
+from etcd_cluster.settings.checks.releases import check_archives, check_sums
 from etcd_cluster.settings.model import Paths, Settings
 from etcd_cluster.settings.model.fields import NAME, NAME_ALLOWED
 from etcd_cluster.settings.options import conflicts
-from etcd_cluster.settings.options.conflicts import of_options
+from etcd_cluster.settings.options.conflicts import check_options
 from etcd_cluster.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 
 def run(settings: Settings) -> list[SettingProblem]:
     """Return what is wrong with the settings together."""
     return [
-        *of_nodes(settings),
-        *of_ec2(settings),
-        *of_paths(settings.paths),
-        *_of_ports(settings),
-        *of_options(settings),
-        *of_sums(settings),
-        *of_archives(settings),
-        *_of_certificates(settings),
-        *_of_clients(settings),
+        *check_nodes(settings),
+        *check_ec2(settings),
+        *check_paths(settings.paths),
+        *_check_ports(settings),
+        *check_options(settings),
+        *check_sums(settings),
+        *check_archives(settings),
+        *_check_certificates(settings),
+        *_check_clients(settings),
     ]
 
 
@@ -41,7 +41,7 @@ def warnings(settings: Settings) -> list[str]:
     return result + authorities.warnings(settings)
 
 
-def _of_ports(settings: Settings) -> Iterator[SettingProblem]:
+def _check_ports(settings: Settings) -> Iterator[SettingProblem]:
     if settings.client_port == settings.peer_port:
         yield invalid(
             ("peer_port",),
@@ -65,7 +65,7 @@ def _of_ports(settings: Settings) -> Iterator[SettingProblem]:
                 break
 
 
-def _of_certificates(settings: Settings) -> Iterator[SettingProblem]:
+def _check_certificates(settings: Settings) -> Iterator[SettingProblem]:
     certificates = settings.certificates
     key = ("certificates", "renew_before_days")
     periods: dict[str, tuple[Path, int]] = {
@@ -99,7 +99,7 @@ def _of_certificates(settings: Settings) -> Iterator[SettingProblem]:
                 break
 
 
-def _of_clients(settings: Settings) -> Iterator[SettingProblem]:
+def _check_clients(settings: Settings) -> Iterator[SettingProblem]:
     taken = settings.certificates.subject.common_name
     for name, client in settings.clients.items():
         if not NAME.fullmatch(name):
@@ -122,7 +122,7 @@ def _of_clients(settings: Settings) -> Iterator[SettingProblem]:
 PACKAGED = ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/lib", "/usr/lib")
 
 
-def of_nodes(settings: Settings) -> Iterator[SettingProblem]:
+def check_nodes(settings: Settings) -> Iterator[SettingProblem]:
     """Yield bad names and addresses that two nodes share."""
     by_address: dict[str, str] = {}
     by_ssh: dict[tuple[str, int], str] = {}
@@ -145,7 +145,7 @@ def of_nodes(settings: Settings) -> Iterator[SettingProblem]:
         other = by_ssh.setdefault((locations.same_address(host), port), name)
         if other != name:
             key = ("nodes", name, "ssh", "host")
-            yield _shared(key, f"{locations.bracketed(host)}:{port}", other, "SSH address", "a host")
+            yield _shared(key, f"{locations.url_host(host)}:{port}", other, "SSH address", "a host")
 
 
 def _shared(key: Path, value: str, other: str, what: str, one: str) -> SettingProblem:
@@ -159,7 +159,7 @@ def _shared(key: Path, value: str, other: str, what: str, one: str) -> SettingPr
     )
 
 
-def of_paths(paths: Paths) -> Iterator[SettingProblem]:
+def check_paths(paths: Paths) -> Iterator[SettingProblem]:
     """Yield directories that contain each other or cannot serve their purpose."""
     named = {
         "bin_dir": paths.bin_dir,

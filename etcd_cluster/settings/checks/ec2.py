@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from etcd_cluster.settings.checks.volumes import of_volumes
+from etcd_cluster.settings.checks.volumes import check_volumes
 from etcd_cluster.settings.model import Node, Settings
 from etcd_cluster.settings.model.ec2 import LOGIN_USERS, Ec2
 from etcd_cluster.settings.model.ec2_fields import instance_architecture
@@ -14,11 +14,11 @@ WORLD = ("0.0.0.0/0", "::/0")
 MOST_SPREAD = 7
 
 
-def of_ec2(settings: Settings) -> Iterator[SettingProblem]:
+def check_ec2(settings: Settings) -> Iterator[SettingProblem]:
     """Yield what does not fit hosts on EC2, or is said of EC2 though the hosts exist."""
     ec2 = settings.ec2
     if settings.hosts == "ssh":
-        yield from _unused(settings)
+        yield from _check_unused(settings)
         return
     if ec2 is None:
         yield missing(
@@ -29,46 +29,17 @@ def of_ec2(settings: Settings) -> Iterator[SettingProblem]:
             involves=(("hosts",), ("ec2",)),
         )
         return
-    yield from _of_place(ec2)
-    yield from _of_access(settings, ec2)
-    yield from _of_login(settings, ec2)
-    yield from of_volumes(settings, ec2)
+    yield from _check_place(ec2)
+    yield from _check_access(settings, ec2)
+    yield from _check_login(settings, ec2)
+    yield from check_volumes(settings, ec2)
     for name, node in settings.nodes.items():
-        yield from _of_node(name, node, ec2)
+        yield from _check_node(name, node, ec2)
     if ec2.spread_placement:
-        yield from _of_spread(settings, ec2)
-    yield from _of_existing_volumes(settings, ec2)
+        yield from _check_spread(settings, ec2)
 
 
-def _of_existing_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
-    volumes = {
-        ("nodes", name, "ec2", what): volume
-        for name, node in settings.nodes.items()
-        for what, volume in (("data_volume_id", node.ec2.data_volume_id), ("wal_volume_id", node.ec2.wal_volume_id))
-    }
-    often = Counter(volume for volume in volumes.values() if volume is not None)
-    for key, volume in volumes.items():
-        if volume is not None and often[volume] > 1:
-            yield invalid(
-                key,
-                display_value(key, volume),
-                "a volume of its own",
-                "Two members have this one.",
-                "Name another one, or leave it out to get a new one.",
-            )
-    for name, node in settings.nodes.items():
-        data, wal = node.ec2.data_volume_id, node.ec2.wal_volume_id
-        if wal is not None if ec2.wal_volume is None else (wal is None) != (data is None):
-            yield problem(
-                ("nodes", name, "ec2", "wal_volume_id"),
-                "must be set where data_volume_id and ec2.wal_volume are, and only there",
-                "A member's data and its WAL belong together.",
-                "Name both volumes of the member, or none.",
-                involves=(("nodes", name, "ec2", "data_volume_id"), ("ec2", "wal_volume")),
-            )
-
-
-def _unused(settings: Settings) -> Iterator[SettingProblem]:
+def _check_unused(settings: Settings) -> Iterator[SettingProblem]:
     why = "The hosts exist already, as hosts: ssh says, and nothing would read it."
     if settings.ec2 is not None:
         yield problem(
@@ -89,7 +60,7 @@ def _unused(settings: Settings) -> Iterator[SettingProblem]:
             )
 
 
-def _of_place(ec2: Ec2) -> Iterator[SettingProblem]:
+def _check_place(ec2: Ec2) -> Iterator[SettingProblem]:
     if bool(ec2.subnet_ids) == (ec2.vpc is not None):
         yield problem(
             ("ec2", "subnet_ids"),
@@ -130,7 +101,7 @@ def _of_place(ec2: Ec2) -> Iterator[SettingProblem]:
         )
 
 
-def _of_access(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+def _check_access(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
     lists = {
         "client_cidrs": ec2.client_cidrs,
         "client_security_group_ids": ec2.client_security_group_ids,
@@ -177,7 +148,7 @@ def _of_access(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
         )
 
 
-def _of_login(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+def _check_login(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
     if ec2.image not in LOGIN_USERS and "user" not in settings.ssh.model_fields_set:
         yield missing(
             ("ssh", "user"),
@@ -188,7 +159,7 @@ def _of_login(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
         )
 
 
-def _of_node(name: str, node: Node, ec2: Ec2) -> Iterator[SettingProblem]:
+def _check_node(name: str, node: Node, ec2: Ec2) -> Iterator[SettingProblem]:
     here: Path = ("nodes", name)
     why = "This program creates the host, with its address and its host key."
     for key, value in (
@@ -228,7 +199,7 @@ def _of_node(name: str, node: Node, ec2: Ec2) -> Iterator[SettingProblem]:
             )
 
 
-def _of_spread(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+def _check_spread(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
     key: Path = ("ec2", "spread_placement")
     if ec2.placement_group is not None:
         yield problem(

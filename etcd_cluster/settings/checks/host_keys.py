@@ -110,7 +110,7 @@ def _known(
     key: Path, known: asyncssh.SSHKnownHosts, host: str, port: int, reader: Reader, *, required: bool
 ) -> str | None:
     """Return the best key known_hosts has for a host; None without any if none is `required`."""
-    where = f"{locations.bracketed(host)}:{port}"
+    where = f"{locations.url_host(host)}:{port}"
     found: list[asyncssh.SSHKey] = []
     # ssh-keyscan writes an IPv4 address as such, also where the settings have it in the form of an IPv6 address.
     for spelling in dict.fromkeys((host, locations.same_address(host) if locations.is_ip(host) else host)):

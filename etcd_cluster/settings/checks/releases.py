@@ -16,7 +16,7 @@ def archive(version: str, architecture: str) -> str:
     return f"etcd-v{version}-linux-{architecture}.tar.gz"
 
 
-def of_sums(settings: Settings) -> Iterator[SettingProblem]:
+def check_sums(settings: Settings) -> Iterator[SettingProblem]:
     """Yield which archive has no sum. Of a node that does not name its architecture, one sum has to do here."""
     named = {node.architecture for node in settings.nodes.values() if node.architecture}
     version = settings.version
@@ -34,7 +34,7 @@ def of_sums(settings: Settings) -> Iterator[SettingProblem]:
         )
 
 
-def of_archives(settings: Settings) -> Iterator[SettingProblem]:
+def check_archives(settings: Settings) -> Iterator[SettingProblem]:
     """Yield what is missing for pushed archives, or wrong with a mirror's CA."""
     binaries = settings.binaries
     if binaries.ca_certificate is not None:

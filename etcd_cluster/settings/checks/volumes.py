@@ -1,11 +1,12 @@
-"""Checks of EBS volumes: the limits of gp3, and whether etcd has room."""
+"""Checks of EBS volumes: the limits of gp3, whether etcd has room, and existing volumes."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 
 from etcd_cluster.settings.model import Settings
 from etcd_cluster.settings.model.ec2 import Ec2, Volume
-from etcd_cluster.settings.problems import Path, SettingProblem, invalid, problem
+from etcd_cluster.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 MIB, GIB = 2**20, 2**30
 # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
@@ -17,12 +18,12 @@ MAX_WALS = 5
 QUOTA = 2 * GIB
 
 
-def of_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+def check_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
     """Yield volumes that gp3 does not offer, and those too small for what etcd writes there."""
     data, wal = ec2.data_volume, ec2.wal_volume
-    yield from _of_gp3(("ec2", "data_volume"), data)
+    yield from _check_gp3(("ec2", "data_volume"), data)
     if wal is not None:
-        yield from _of_gp3(("ec2", "wal_volume"), wal)
+        yield from _check_gp3(("ec2", "wal_volume"), wal)
     elif settings.paths.wal_dir is not None:
         yield problem(
             ("paths", "wal_dir"),
@@ -53,9 +54,38 @@ def of_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
             " leader, a second copy" + ("." if wal is not None else ", and the WAL."),
             (*options, ("etcd", "quota-backend-bytes")),
         )
+    yield from _check_existing_volumes(settings, ec2)
 
 
-def _of_gp3(key: Path, volume: Volume) -> Iterator[SettingProblem]:
+def _check_existing_volumes(settings: Settings, ec2: Ec2) -> Iterator[SettingProblem]:
+    volumes = {
+        ("nodes", name, "ec2", what): volume
+        for name, node in settings.nodes.items()
+        for what, volume in (("data_volume_id", node.ec2.data_volume_id), ("wal_volume_id", node.ec2.wal_volume_id))
+    }
+    often = Counter(volume for volume in volumes.values() if volume is not None)
+    for key, volume in volumes.items():
+        if volume is not None and often[volume] > 1:
+            yield invalid(
+                key,
+                display_value(key, volume),
+                "a volume of its own",
+                "Two members have this one.",
+                "Name another one, or leave it out to get a new one.",
+            )
+    for name, node in settings.nodes.items():
+        data, wal = node.ec2.data_volume_id, node.ec2.wal_volume_id
+        if wal is not None if ec2.wal_volume is None else (wal is None) != (data is None):
+            yield problem(
+                ("nodes", name, "ec2", "wal_volume_id"),
+                "must be set where data_volume_id and ec2.wal_volume are, and only there",
+                "A member's data and its WAL belong together.",
+                "Name both volumes of the member, or none.",
+                involves=(("nodes", name, "ec2", "data_volume_id"), ("ec2", "wal_volume")),
+            )
+
+
+def _check_gp3(key: Path, volume: Volume) -> Iterator[SettingProblem]:
     most_iops = max(3_000, IOPS_PER_GIB * volume.size)
     if volume.iops > most_iops:
         yield invalid(

@@ -39,7 +39,7 @@ def _places(settings: Settings) -> Iterator[Place]:
         yield Place(settings, ("nodes", name, "etcd"), own, {**settings.etcd, **own}, name)
 
 
-def of_options(settings: Settings) -> Found:
+def check_options(settings: Settings) -> Found:
     """Yield what is wrong with etcd's options, those for all nodes and those of one."""
     yield from _allowance(settings)
     for place in _places(settings):

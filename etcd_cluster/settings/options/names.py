@@ -4,7 +4,6 @@ etcd ignores an option it does not know in its environment with no more than a w
 not have is found here or not at all.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,6 +18,7 @@ from etcd_cluster.settings.problems import (
     display_value,
     format_key,
     invalid,
+    nearest,
     problem,
     unknown,
 )
@@ -45,7 +45,7 @@ def check(
             problems.append(found)
     # What was meant by a misspelled name is not judged as if it were not there.
     wrong = {each.key[-1] for each in problems}
-    wrong |= {near for name in own if (near := meant(name))}
+    wrong |= {near for name in own if name not in OPTIONS and (near := nearest_option(name))}
     if timing and not wrong & {"heartbeat-interval", "election-timeout"}:
         problems += together.timing(options, key)
     return problems + together.together(options, key, own, wrong)
@@ -92,13 +92,11 @@ def replacement(option: Option, value: str) -> str:
     return f"{name}: {value}"
 
 
-def meant(name: str) -> str | None:
-    """Return the option that an unknown name probably means, None where none is near."""
-    if name in OPTIONS:
-        return None
+def nearest_option(name: str, line: Minor | None = None) -> str | None:
+    """Return the option, of one minor or of any, that an unknown name probably means."""
     plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
-    near = difflib.get_close_matches(plain, [each for each in OPTIONS if each not in REFUSED], n=1, cutoff=0.6)
-    return near[0] if near else None
+    known = (option for option in OPTIONS.values() if option.name not in REFUSED)
+    return nearest(plain, [option.name for option in known if line is None or option.known(line)])
 
 
 def _name(name: str, key: Path, version: str, value: str) -> SettingProblem | None:
@@ -122,12 +120,9 @@ def _name(name: str, key: Path, version: str, value: str) -> SettingProblem | No
 
 
 def _unknown(name: str, key: Path, line: Minor) -> SettingProblem:
-    plain = name.strip().lower().removeprefix("etcd_").replace("_", "-").lstrip("-")
-    known = [option.name for option in OPTIONS.values() if option.known(line) and option.name not in REFUSED]
-    near = difflib.get_close_matches(plain, known, n=1, cutoff=0.6)
     what = f"etcd {text(line)} option"
-    if near:
-        return unknown(key, what, near=near[0], meant=(*key[:-1], near[0]))
+    if near := nearest_option(name, line):
+        return unknown(key, what, near=near, meant=(*key[:-1], near))
     return unknown(key, what, "etcd would ignore it.", "Remove it; etcd --help lists the known ones.")
 
 

@@ -1,9 +1,9 @@
 """The options of TLS together: versions, cipher suites, and the keys that the certificates have."""
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 
+from etcd_cluster.settings import problems
 from etcd_cluster.settings.problems import Path, SettingProblem, display_value, invalid, problem
 
 # The names that crypto/tls of Go 1.24 and later knows (CipherSuites, InsecureCipherSuites), which is what etcd looks
@@ -55,8 +55,7 @@ def nearest(name: str) -> str | None:
         plain = f"TLS_{exchange[0] if exchange else 'RSA_'}WITH_{rest}"
     if plain in SUITES:
         return plain
-    near = difflib.get_close_matches(plain, sorted(SUITES - set(BROKEN)), n=1, cutoff=0.75)
-    return near[0] if near else None
+    return problems.nearest(plain, sorted(SUITES - set(BROKEN)), 0.75)
 
 
 def check(options: Mapping[str, str], key: Path, own: Mapping[str, str], algorithm: str) -> Iterator[SettingProblem]:
