@@ -26,11 +26,12 @@ class Problem:
         return self.reason, self.where
 
     def __str__(self) -> str:
-        parts = [_sentence(part) for part in (self.what, self.action) if part]
+        parts = [sentence(part) for part in (self.what, self.action) if part]
         return f"{self.where}: " + "".join(part if part.endswith("\n") else f"{part} " for part in parts).rstrip()
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return the text with a full stop, unless it ends in a mark or a line of its own."""
     return text if text.endswith((".", "?", "…", "\n")) else f"{text}."
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from etcd_cluster.errors import ClusterError, Problem
+from etcd_cluster.errors import ClusterError, Problem, sentence
 from etcd_cluster.reasons import Reason
 
 # Names of settings whose values are never shown, wherever they stand.
@@ -51,7 +51,7 @@ def problem(
     meant: Path | None = None,
 ) -> SettingProblem:
     """Return a problem. `what` is the sentence a person needs, without the key; `why` and `action` are sentences."""
-    text = f"{what}{'' if what.endswith('?') else '.'} {why}" if why else what
+    text = f"{sentence(what)} {why}" if why else what
     return SettingProblem(reason, format_key(key), text, action, key=key, involves=involves, meant=meant)
 
 

@@ -142,7 +142,7 @@ ClusterName = Annotated[
     str,
     matching(
         r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?",
-        "up to 40 lower-case letters, digits and -, not beginning or ending with -",
+        "up to 40 lower-case letters, digits and hyphens, with a letter or digit at both ends",
         "It becomes part of resource names.",
     ),
 ]
@@ -172,4 +172,4 @@ class Part(BaseModel):
 
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
-NAME_ALLOWED = "up to 63 lower-case letters, digits, - and ., not beginning or ending with - or ."
+NAME_ALLOWED = "up to 63 lower-case letters, digits, dots and hyphens, with a letter or digit at both ends"

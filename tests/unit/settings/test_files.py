@@ -264,7 +264,7 @@ def test_a_given_host_key_is_reduced_to_type_and_key(line: str) -> None:
 @pytest.mark.parametrize("line", ["ssh-ed25519", "ssh-ed25519 AAAA", "nonsense"])
 def test_a_given_host_key_that_is_none_is_refused(line: str) -> None:
     (found,) = problems(nodes={"n1": {"address": "192.0.2.1", "ssh": {"host_key": line}}})
-    assert "It is not a public key. Take it from ssh-keyscan's output." in found
+    assert "such as ssh-ed25519 AAAA… It is not a public key. Take it from ssh-keyscan's output." in found
 
 
 def test_a_bastion_is_completed_and_its_host_key_demanded(tmp_path: Path) -> None:

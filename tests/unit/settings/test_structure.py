@@ -91,7 +91,7 @@ def test_every_mistake_is_told_at_once_and_in_full() -> None:
         ),
         ({"user": "root"}, 'user: invalid value "root"; expected a Linux account name'),
         ({"user": "Etcd User"}, "expected a Linux account name"),
-        ({"cluster_name": "My_Cluster"}, "expected up to 40 lower-case letters, digits and -"),
+        ({"cluster_name": "My_Cluster"}, "expected up to 40 lower-case letters, digits and hyphens"),
         ({"initial_cluster_token": "a b"}, "initial_cluster_token: invalid value"),
         (
             {"binaries": {"url": "ftp://x"}},
