@@ -44,6 +44,7 @@ format: install ## Format the code
 lint: install ## Check format and style
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/python -m dev.shell_lint
 
 .PHONY: types
 types: install ## Check the types

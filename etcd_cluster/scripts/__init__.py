@@ -12,7 +12,7 @@ into a variable. `install` alone travels on standard input, so its proxy's URL m
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ _DECLARATION = re.compile(r"^# (uses|variables): (.+)\n", re.MULTILINE)
 class Source:
     """The file of a script or of a part: what it declares, and its text without the declarations."""
 
+    path: Path
     uses: tuple[str, ...]
     variables: tuple[str, ...]
     text: str
@@ -37,7 +38,13 @@ class Source:
         found: dict[str, tuple[str, ...]] = {}
         for kind, words in _DECLARATION.findall(text):
             found[kind] = (*found.get(kind, ()), *words.split())
-        return cls(found.get("uses", ()), found.get("variables", ()), _DECLARATION.sub("", text))
+        return cls(path, found.get("uses", ()), found.get("variables", ()), _DECLARATION.sub("", text))
+
+    @property
+    def lines(self) -> list[int]:
+        """The numbers that the lines of `text` have in the file."""
+        lines = self.path.read_text().splitlines(keepends=True)
+        return [number for number, line in enumerate(lines, 1) if not _DECLARATION.fullmatch(line)]
 
 
 @cache
@@ -60,25 +67,29 @@ def parts_of(names: Sequence[str]) -> list[str]:
     return ordered
 
 
+def sources(name: str, *, guarded: bool) -> list[Source]:
+    """Return what the text of a script consists of, in its order; the script itself is the last."""
+    own = source(name)
+    return [*(part(each) for each in parts_of((*(("guard",) if guarded else ()), *own.uses))), own]
+
+
 def script(name: str, /, **variables: str | int) -> str:
     """Return the text of a script with values for its variables.
 
     Raises `ValueError` where these are not exactly the variables that the script declares. None may be a secret.
     """
-    return _rendered(name, (), variables)
+    return _rendered(name, variables, guarded=False)
 
 
 def guarded(name: str, /, *, holder: str, **variables: str | int) -> str:
     """Return the text of a script that changes a host only while `holder` has the host's lease; else as `script`."""
-    return _rendered(name, ("guard",), {"holder": holder, **variables})
+    return _rendered(name, {"holder": holder, **variables}, guarded=True)
 
 
-def _rendered(name: str, before: Sequence[str], variables: dict[str, str | int]) -> str:
-    own = source(name)
-    parts = parts_of((*before, *own.uses))
-    declared = [*(word for each in before for word in part(each).variables), *own.variables]
+def _rendered(name: str, variables: Mapping[str, str | int], *, guarded: bool) -> str:
+    declared = [*(part("guard").variables if guarded else ()), *source(name).variables]
     if variables.keys() != set(declared):
         missing, unknown = set(declared) - variables.keys(), variables.keys() - set(declared)
         raise ValueError(f"variables of {name}.sh: missing {sorted(missing)}, unknown {sorted(unknown)}")
     assignments = "".join(f"{word}={shlex.quote(str(variables[word]))}\n" for word in declared)
-    return assignments + "\n".join([*(part(each).text for each in parts), own.text])
+    return assignments + "\n".join(each.text for each in sources(name, guarded=guarded))

@@ -8,12 +8,12 @@ if [ "$then" = idle ]; then
 	then=starts
 fi
 staged=$config/revisions/$revision
-(cd "$staged" && sha256sum -c --status SHA256SUMS) || { echo "revision $revision is not staged whole in $staged" >&2; exit 1; }
+(cd "$staged" && sha256sum -c --status SHA256SUMS) ||
+	fail "revision $revision is not staged whole in $staged"
 version_dir=$install/v$(cat "$staged/version")
 # observe.sh tells whether somebody changed the binaries; here it is enough that the version is installed whole.
 if [ ! -f "$version_dir/SHA256SUMS" ] || [ ! -x "$version_dir/etcd" ]; then
-	echo "the binaries in $version_dir are missing" >&2
-	exit 1
+	fail "the binaries in $version_dir are missing"
 fi
 for directory in "$data" ${wal:+"$wal"}; do take_directory "$directory" "$user" "$group"; done
 # Data and keys belong to the account of the revision's unit. A member that runs reads its keys at each connection, so
@@ -51,8 +51,7 @@ if [ "$then" = starts ] && [ -n "$own_user" ] && [ -n "$own_group" ] && ! all_ow
 	if ! give "$own_user" "$own_group"; then
 		give "${before% *}" "${before#* }" || :
 		[ "${ran:-0}" = 0 ] || systemctl start --no-block etcd.service
-		echo "the data could not be given to $own_user:$own_group; it is as it was" >&2
-		exit 1
+		fail "the data could not be given to $own_user:$own_group; it is as it was"
 	fi
 fi
 make_directory "$bin"

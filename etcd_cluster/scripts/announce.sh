@@ -4,7 +4,7 @@
 # uses: lib
 # variables: config data wal own
 new=$(cat)
-if [ -f "$config/born" ]; then echo 'a cluster was born here already' >&2; exit 1; fi
+[ ! -f "$config/born" ] || fail 'a cluster was bootstrapped here already'
 if [ "$own" = keep ] && [ -f "$config/attempt" ] && [ "$(cat "$config/attempt")" = "$new" ]; then exit 0; fi
 if [ "$own" = aside ] || [ -f "$config/attempt" ]; then
 	stop_member

@@ -2,10 +2,8 @@
 # HERE is the configuration directory that the member runs with, where they are copied to if it is another one.
 # uses: lib
 # variables: config certificates here
-(cd "$config/certificates/$certificates" && sha256sum -c --status SHA256SUMS) || {
-	echo "certificate set $certificates is not staged whole" >&2
-	exit 1
-}
+(cd "$config/certificates/$certificates" && sha256sum -c --status SHA256SUMS) ||
+	fail "certificate set $certificates is not staged whole"
 # Staged for an account that the member gets with its next start; until then the one that runs must read them.
 pid=$(systemctl show -p MainPID --value etcd.service)
 if [ "${pid:-0}" -gt 0 ] && group=$(stat -c %g "/proc/$pid" 2>/dev/null); then

@@ -35,7 +35,7 @@ fi
 if [ "$action" = acquire ] && ! runs; then
 	# The run that held it is gone, but a step of it may still be under way.
 	flock -u 8
-	flock -w "$step_seconds" 9 || { echo busy; exit 0; }
+	flock -w "$step_seconds" 9 || { echo busy && exit; }
 	flock 8
 	look
 fi

@@ -17,7 +17,7 @@ for tool in awk base64 basename cat cut date find grep head ls mktemp readlink r
 	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 # Without these the look itself would tell of a host that has nothing.
-[ -z "$missing" ] || { echo "it has no$missing. Install what is missing" >&2; exit 1; }
+[ -z "$missing" ] || fail "it has no$missing. Install what is missing"
 for tool in systemctl journalctl tar gzip flock mountpoint getent id useradd userdel groupadd groupdel \
 	chmod chown cp df dirname du ln mkdir mv rmdir sleep sync; do
 	command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
@@ -32,8 +32,7 @@ say time "$(date +%s.%N)"
 unanswered() {
 	[ -d /run/systemd/system ] || return 0
 	words=$(systemctl show -p MainPID etcd.service 2>&1 >/dev/null | tail -n 1 || :)
-	echo "systemctl does not tell whether etcd runs there${words:+ ($words)}. Nothing was changed; look at systemd on that host" >&2
-	exit 1
+	fail "systemctl does not tell whether etcd runs there${words:+ ($words)}. Nothing was changed; look at systemd on that host"
 }
 pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null || :)
 case $pid in '' | *[!0-9]*) unanswered ;; esac
@@ -160,7 +159,7 @@ endpoint=$(in_environ ETCD_LISTEN_CLIENT_URLS || :)
 endpoint=${endpoint##*,}
 case $endpoint in
 https://0.0.0.0:*) endpoint=https://127.0.0.1:${endpoint##*:} ;;
-"https://[::]:"*) endpoint=https://[::1]:${endpoint##*:} ;;
+"https://[::]:"*) endpoint="https://[::1]:${endpoint##*:}" ;;
 esac
 if [ -n "$running" ] || [ -e "$next/current/etcd.service" ]; then
 	say config "$here"

@@ -2,11 +2,11 @@
 # the snapshots that hold it, go only where PURGE is `yes`; its user stays while data stays.
 # uses: lib former_directories
 # variables: config install bin data wal host_id purge
-[ -d "$config" ] || { echo gone; exit 0; }
-grep -qx "host=$host_id" "$config/owner" 2>/dev/null || { echo foreign; exit 0; }
+[ -d "$config" ] || { echo gone && exit; }
+grep -qx "host=$host_id" "$config/owner" 2>/dev/null || { echo foreign && exit; }
 disable_member
 former() { sed -n -e 's/^former //p' -e 's/^kept //p' "$config/made" 2>/dev/null || :; }
-{ former; printf '%s\n' "$config $install $bin"; } | while read -r its_config its_install _; do
+{ former && printf '%s\n' "$config $install $bin"; } | while read -r its_config its_install _; do
 	clear_links "$bin" "$its_install"
 	if grep -q "^EnvironmentFile=$its_config/etcd.env\$" "$member_unit_file" 2>/dev/null; then
 		rm -f "$member_unit_file"
@@ -28,7 +28,7 @@ if [ "$purge" = yes ] && [ -f "$config/made" ]; then
 fi
 kept=no
 for directory in "$data" ${wal:+"$wal"}; do
-	[ ! -d "$directory" ] || [ -z "$(ls -A "$directory" | grep -v '^lost+found$' || :)" ] || kept=yes
+	if [ -d "$directory" ] && has_entries "$directory"; then kept=yes; fi
 done
 made=$(cat "$config/made" 2>/dev/null || :)
 clear_config "$config"

@@ -17,8 +17,7 @@ copied() { # FROM TO: how many KiB a copy to another file system takes, 0 where 
 room() { # KIBIBYTES DIRECTORY: fails while the member still runs
 	free=$(df -Pk "$(existing "$2")" | awk 'NR == 2 { print $4 }')
 	if [ "$1" -eq 0 ] || [ "$free" -gt "$1" ]; then return 0; fi
-	echo "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back" >&2
-	exit 1
+	fail "moving the data needs $1 KiB in $2, and $free are free; make room, or take the change back"
 }
 [ "$idle" = no ] || refuse_active
 parts "$old_data" "$old_wal"
@@ -62,7 +61,10 @@ hold=$new_data/wal-on-its-way
 own "$new_data"
 for path in "$new_data/member" "$hold" "$new_wal"; do clear_away "$path"; done
 # Until activate.sh makes the new place the active one, this tells where parts may be; see relocation.sh.
-{ printf '%s\n%s\n' "$new_data" "$named_wal"; cat "$config/moving" 2>/dev/null || :; } | write_file "$config/moving" 600
+{
+	printf '%s\n%s\n' "$new_data" "$named_wal"
+	cat "$config/moving" 2>/dev/null || :
+} | write_file "$config/moving" 600
 # The WAL leaves the old place first and enters the new one last: half of a move never looks like a whole member.
 case $log in "$member"/*) kept=${member%/member}/wal.moved-$stamp ;; *) kept=$log.moved-$stamp ;; esac
 if [ "$log" != "$new_wal" ]; then transfer "$log" "$hold" "$kept"; fi

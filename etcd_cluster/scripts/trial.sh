@@ -20,7 +20,7 @@ clear_away() {
 	fi
 	rm -rf "$unit_file" "$unit_file.d"
 	umount "$net" 2>/dev/null || :
-	rm -rf "$folder" "$beside" "$data/$own_name" ${wal:+"$wal/$own_name"}
+	rm -rf "$folder" "$beside" "${data:?}/$own_name" ${wal:+"$wal/$own_name"}
 }
 end() { # WORD [LINE]: what came of it
 	printf '%s\n' "$@"
@@ -79,7 +79,7 @@ trap clear_away EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$folder"
 tar -xf - -C "$folder" --no-same-owner
-(cd "$folder" && sha256sum -c --status SHA256SUMS) || { echo 'the trial arrived damaged' >&2; exit 1; }
+(cd "$folder" && sha256sum -c --status SHA256SUMS) || fail 'the trial arrived damaged'
 keys_of=$(stat -c %G "$config/certificates/$certificates/server-key.pem" 2>/dev/null || echo "$group")
 [ "$keys_of" = "$group" ] || end skipped "its keys are for the group $keys_of until it restarts with $group"
 place=$data log=$wal
@@ -120,7 +120,9 @@ mkdir -p "$unit_file.d"
 for path in $(systemctl show -p DropInPaths --value etcd.service 2>/dev/null || :); do
 	[ ! -f "$path" ] || grep -E '^[[:space:]]*(Limit|Memory|CPU|IO|Tasks|OOM|Nice)[A-Za-z]*=' "$path" || :
 done >"$unit_file.d/limits.body"
-if [ -s "$unit_file.d/limits.body" ]; then { echo '[Service]'; cat "$unit_file.d/limits.body"; } >"$unit_file.d/limits.conf"; fi
+if [ -s "$unit_file.d/limits.body" ]; then
+	{ echo '[Service]' && cat "$unit_file.d/limits.body"; } >"$unit_file.d/limits.conf"
+fi
 rm -f "$unit_file.d/limits.body"
 # Written in its place, not moved there: a file that was moved keeps the SELinux label of where it was.
 cat "$folder/$unit" >"$unit_file"
@@ -136,8 +138,8 @@ if [ -n "$peer_url" ]; then
 	peer_asked=$!
 fi
 # The answer needs a quorum, and a compaction makes etcd write its database, which is where small limits end it.
-ask "$folder/words" etcdctl client-ca "$client_url" --command-timeout=5s put trial-start passed &&
-	ask "$folder/words" etcdctl client-ca "$client_url" --command-timeout=5s compact 2 --physical || tell client
+{ ask "$folder/words" etcdctl client-ca "$client_url" --command-timeout=5s put trial-start passed &&
+	ask "$folder/words" etcdctl client-ca "$client_url" --command-timeout=5s compact 2 --physical; } || tell client
 if [ -n "$peer_asked" ]; then
 	wait "$peer_asked" || :
 	mv "$folder/peer" "$folder/words"

@@ -1,5 +1,6 @@
 # created.sh: makes directories, and records in CONFIG/made what the program made on a host, so that only that is removed.
 # Each line is `KIND NAME`; it is written before the thing is made.
+# uses: lib
 # variables: config
 record_created() { printf '%s %s\n' "$1" "$2" >>"$config/made"; }
 make_directory() { # PATH: root's, 0755, with its missing parents
@@ -11,7 +12,7 @@ make_directory() { # PATH: root's, 0755, with its missing parents
 take_directory() { # PATH USER GROUP: makes it for an account; one that is empty becomes the account's, all else stays
 	if [ ! -d "$1" ]; then
 		make_directory "$1"
-	elif [ -n "$(ls -A "$1" | grep -v '^lost+found$' || :)" ]; then
+	elif has_entries "$1"; then
 		return 0
 	fi
 	chown "$2:$3" "$1"

@@ -4,12 +4,17 @@ say_directory() { # WORD PATH PART: tells of a directory with data and of what l
 	[ -e "$2" ] || [ -L "$2" ] || return 0
 	say "$1_path" "$2"
 	say "$1_real" "$(readlink -f "$2" 2>/dev/null || :)"
-	if [ ! -d "$2" ]; then say "$1_kind" other; return 0; fi
+	if [ ! -d "$2" ]; then
+		say "$1_kind" other
+		return 0
+	fi
 	say "$1_access" "$(stat -c '%U %G %a' "$2")"
 	for entry in "$2"/* "$2"/.[!.]*; do
 		[ -e "$entry" ] || continue
 		name=${entry##*/}
-		[ "$name" = lost+found ] || { say "$1_content" "$(printf %s "$name" | tr -cd '[:graph:]' | cut -c 1-60)"; break; }
+		[ "$name" != lost+found ] || continue
+		say "$1_content" "$(printf %s "$name" | tr -cd '[:graph:]' | cut -c 1-60)"
+		break
 	done
 	for entry in "$3" "$3"/* "$3"/*/*; do
 		[ ! -e "$entry" ] || stat -c %U "$entry"
@@ -23,7 +28,14 @@ say_closed() { # PATH: tells the first directory on the way to PATH that not eve
 		case $(stat -c %a "$step") in
 		*[1357]) ;;
 		*)
-			case $(ls -ld "$step") in ??????????+*) ;; *) say closed "$(stat -c '%U %G %a' "$step") $step $1"; return 0 ;; esac
+			# ls shows with a plus that an access list rules.
+			case $(ls -ld "$step") in
+			??????????+*) ;;
+			*)
+				say closed "$(stat -c '%U %G %a' "$step") $step $1"
+				return 0
+				;;
+			esac
 			;;
 		esac
 	done

@@ -36,7 +36,7 @@ clear_empty() { # DIRECTORY…: removes those that were made and are empty, but 
 	[ -f "$config/made" ] || return 0
 	sed -n 's/^directory //p' "$config/made" | sed '1!G;h;$!d' | while read -r made; do
 		! grep -qxF "snapshots $made" "$config/made" || continue
-		for directory; do case $directory/ in "$made"/*) continue 2 ;; esac; done
+		for directory; do case $directory/ in "$made"/*) continue 2 ;; esac done
 		if rmdir "$made" 2>/dev/null; then forget "directory $made"; fi
 	done
 }
@@ -44,8 +44,8 @@ clear_former() { # INSTALL BIN: clears each former directory that neither the me
 	[ -f "$config/made" ] || return 0
 	# What a member that runs reads must stay, so without an answer everything does.
 	member_pid=$(systemctl show -p MainPID --value etcd.service 2>/dev/null) || return 0
-	uses=$( { tr '\0' '\n' <"/proc/${member_pid:-0}/environ" | grep '^ETCD_.*FILE='; readlink "/proc/${member_pid:-0}/exe"; } 2>/dev/null || :)
-	uses="$uses
+	uses="$(tr '\0' '\n' 2>/dev/null <"/proc/${member_pid:-0}/environ" | grep '^ETCD_.*FILE=' || :)
+$(readlink "/proc/${member_pid:-0}/exe" || :)
 $(cat "$member_unit_file" 2>/dev/null || :)
 $(readlink "$config/served" 2>/dev/null || :)
 $(readlink "$2/etcd" 2>/dev/null || :)"

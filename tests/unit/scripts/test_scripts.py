@@ -518,7 +518,7 @@ def test_what_is_not_of_the_attempt_moves_aside(host: Namespace, config: Path, t
 def test_nothing_is_announced_where_a_cluster_was_born(host: Namespace, config: Path, tmp_path: Path) -> None:
     (config / "born").write_text("cluster=beef\n")
     done = announce(host, config, tmp_path / "data")
-    assert done.returncode == 1 and "a cluster was born here already" in done.stderr
+    assert done.returncode == 1 and "a cluster was bootstrapped here already" in done.stderr
     assert not (config / "attempt").exists()
 
 
