@@ -1,4 +1,4 @@
-"""How far an instance's first boot is, as `booted.sh` tells it."""
+"""How far an instance's first boot is, as `boot_status.sh` tells it."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ class Boot:
 
     @classmethod
     def parse(cls, text: str) -> "Boot":
-        """Read what `booted.sh` printed; a file that is just being written counts as not there."""
+        """Read what `boot_status.sh` printed; a file that is just being written counts as not there."""
         values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         status, result = _version_1(values.get("status", "")), _version_1(values.get("result", ""))
         return cls(

@@ -68,7 +68,7 @@ async def leave_former(hands: Hands) -> None:
         layout = hands.member(name).layout
         cleared = await hands.guarded(
             name,
-            "leave",
+            "clear_former_directories",
             config=layout.config_dir,
             install=layout.install_dir,
             bin=layout.bin_dir,

@@ -231,7 +231,7 @@ async def record_birth(hands: Hands, names: Iterable[str]) -> None:
 async def _record(hands: Hands, name: str, text: str) -> None:
     """Write the marker where the member runs too: a change of the directory may have been taken back half-way."""
     for config in sorted({hands.member(name).layout.config_dir, hands.config_dir(name)}):
-        await hands.guarded(name, "born", config=config, stdin=text)
+        await hands.guarded(name, "record_bootstrap", config=config, stdin=text)
 
 
 async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:

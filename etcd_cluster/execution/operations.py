@@ -249,7 +249,7 @@ class Hands:
         of = self.config_dir(name) if revision else config
         for each in sorted(noted):
             wanted = revision or self.target.members[name].revision
-            await self.guarded(name, "served", config=each, revision=wanted, of=of)
+            await self.guarded(name, "record_served", config=each, revision=wanted, of=of)
 
     async def activate(self, name: str, former: Former | None = None, then: str = "starts") -> None:
         """Make the staged revision what the next start uses, or a former one.

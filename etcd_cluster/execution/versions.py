@@ -57,7 +57,7 @@ async def _check_log(hands: Hands, name: str) -> None:
     have saved a snapshot under 3.6.
     """
     data, wal = _in_use(hands, name)
-    script = scripts.script("v2_entries", data=data, wal=wal)
+    script = scripts.script("find_v2_entries", data=data, wal=wal)
     result = await hands.sessions[name].run(script, seconds=hands.deadlines.command)
     lines = [line.partition("=") for line in result.stdout.splitlines()]
     snapshot = max((int(value, 16) for key, _, value in lines if key == "snapshot"), default=0)

@@ -80,7 +80,7 @@ class FirstLogin(Resource):
                 await session.close()
                 session = await _Wait(self, urn, inputs["node"], _COMMAND_SECONDS).for_login(address, [final])
             sizes = "".join(f"{point} {size}\n" for point, size in inputs["volumes"].items())
-            text = scripts.script("grow", seconds=_COMMAND_SECONDS, volumes=sizes)
+            text = scripts.script("grow_file_systems", seconds=_COMMAND_SECONDS, volumes=sizes)
             await session.run(text, seconds=_COMMAND_SECONDS + _AGAIN_SECONDS)
         finally:
             await session.close()
@@ -149,7 +149,7 @@ class _Wait:
 
     async def _booted(self, session: Session) -> Session:
         while True:
-            result = await session.run(scripts.script("booted"), seconds=_COMMAND_SECONDS)
+            result = await session.run(scripts.script("boot_status"), seconds=_COMMAND_SECONDS)
             boot = Boot.parse(result.stdout)
             if boot.absent:
                 raise ClusterError.of(

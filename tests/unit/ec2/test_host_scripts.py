@@ -69,7 +69,7 @@ def grown(host: Namespace, attach: Callable[[str], str], folder: Path) -> str:
 def test_a_file_system_grows_with_its_volume(host: Namespace, attach: Callable[[str], str], tmp_path: Path) -> None:
     grown(host, attach, tmp_path)
     for _ in range(2):
-        done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
+        done = host.run(scripts.script("grow_file_systems", seconds=0, volumes="/mnt/data 2\n"))
         if "Permission denied to resize" in done.stderr:
             pytest.skip("this account cannot resize a mounted file system (CAP_SYS_RESOURCE)")
         assert (done.returncode, done.stderr) == (0, "")
@@ -84,27 +84,27 @@ def test_resize2fs_is_told_the_device_of_the_volume_that_grew(
     tool = host.folder / "bin" / "resize2fs"
     tool.write_text('#!/bin/sh\necho "$*" >>"$0.called"\n')
     tool.chmod(0o755)
-    assert host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n")).returncode == 0
+    assert host.run(scripts.script("grow_file_systems", seconds=0, volumes="/mnt/data 2\n")).returncode == 0
     assert (host.folder / "bin" / "resize2fs.called").read_text() == f"{device}\n"
     tool.write_text("#!/bin/sh\necho 'no way' >&2\nexit 1\n")
-    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
+    done = host.run(scripts.script("grow_file_systems", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, "cannot grow the file system at /mnt/data: no way\n")
 
 
 def test_a_volume_that_does_not_grow_is_an_error(host: Namespace, attach: Callable[[str], str]) -> None:
     device = attach("vol-01")
     host.out(scripts.source("volumes").text, "0", "vol-01", "/mnt/data")
-    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
+    done = host.run(scripts.script("grow_file_systems", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, f"{device} at /mnt/data did not grow to 2 GiB within 0 s\n")
 
 
 def test_a_volume_that_is_not_mounted_is_an_error(host: Namespace) -> None:
-    done = host.run(scripts.script("grow", seconds=0, volumes="/mnt/data 2\n"))
+    done = host.run(scripts.script("grow_file_systems", seconds=0, volumes="/mnt/data 2\n"))
     assert (done.returncode, done.stderr) == (1, "no volume is mounted at /mnt/data\n")
 
 
 def boot(host: Namespace) -> Boot:
-    return Boot.parse(host.out(scripts.script("booted")))
+    return Boot.parse(host.out(scripts.script("boot_status")))
 
 
 def put(host: Namespace, path: str, value: object) -> None:

@@ -53,7 +53,7 @@ class Host:
         assert call.is_guarded == (name != "wait")
         if name == "activate":
             self.current = call.variables["revision"]
-        elif name == "served":
+        elif name == "record_served":
             self.served = call.variables["revision"]
         elif name == "relocate":
             self.moves.append(tuple(call.variables[each] for each in ("old_data", "old_wal", "new_data", "new_wal")))

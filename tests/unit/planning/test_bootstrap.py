@@ -109,7 +109,7 @@ class Host:
         """Do what the script does, as far as it matters here."""
         call = sent(script)
         name = call.name or arguments[-1]
-        assert call.is_guarded == (name in ("activate", "announce", "born", "halt", "start", "relocate"))
+        assert call.is_guarded == (name in ("activate", "announce", "record_bootstrap", "halt", "start", "relocate"))
         self.done.append(f"announce {call.variables['own']}" if name == "announce" else name)
         if name == "start" and "start" in self.trouble:
             raise ClusterError.of(Reason.START_FAILED, self.name, self.trouble["start"], "Check the host")
@@ -172,7 +172,7 @@ def test_a_bootstrap_is_recorded_once_all_are_proven(monkeypatch: pytest.MonkeyP
     assert take(hosts, NEW, monkeypatch) == ""
     for host in hosts.values():
         assert host.done[:4] == ["announce keep", "activate", "start", "wait"]
-        assert host.done[-1] == "born" and "halt" not in host.done
+        assert host.done[-1] == "record_bootstrap" and "halt" not in host.done
 
 
 def test_all_that_end_at_their_start_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_all_that_end_at_their_start_are_named(monkeypatch: pytest.MonkeyPatch) 
 def test_a_start_that_fails_on_one_host_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     hosts = fresh(c=Host("c", start="systemctl is broken"))
     assert "c: systemctl is broken" in take(hosts, NEW, monkeypatch)
-    assert all("halt" in host.done and "born" not in host.done for host in hosts.values())
+    assert all("halt" in host.done and "record_bootstrap" not in host.done for host in hosts.values())
 
 
 def test_a_process_of_a_former_try_is_stopped_and_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_members_that_serve_already_are_left_alone(monkeypatch: pytest.MonkeyPat
     hosts = fresh()
     assert take(hosts, facts, monkeypatch) == ""
     for name in "ab":
-        assert not {"start", "halt", "activate"} & set(hosts[name].done) and hosts[name].done[-1] == "born"
+        assert not {"start", "halt", "activate"} & set(hosts[name].done) and hosts[name].done[-1] == "record_bootstrap"
     hosts = fresh(c=Host("c", ends="no such file"))
     assert "c: etcd ended at its start" in take(hosts, facts, monkeypatch)
     assert [name for name in "abc" if "halt" in hosts[name].done] == ["c"]
@@ -213,7 +213,7 @@ def test_a_member_with_settings_of_others_is_named_and_nothing_is_recorded(monke
     said = take(hosts, NEW, monkeypatch)
     assert "a: its process was started with ETCD_CONFIG_FILE, which this program does not set" in said
     assert "(see /etc/systemd/system/etcd.service.d/10-old.conf)" in said and "b:" not in said
-    assert not [host for host in hosts.values() if "born" in host.done]
+    assert not [host for host in hosts.values() if "record_bootstrap" in host.done]
     assert hosts["a"].done[-2:] == ["halt", "announce aside"], "what it made is no data of this cluster"
     assert hosts["b"].done[-1] == "halt"
 
@@ -223,7 +223,7 @@ def test_a_member_that_refuses_our_client_is_named(monkeypatch: pytest.MonkeyPat
     said = take(hosts, NEW, monkeypatch)
     assert "b: it gives our client, with its certificate, no linearizable answer" in said
     assert "tls: bad certificate" in said and '{"level"' not in said
-    assert not [host for host in hosts.values() if "born" in host.done]
+    assert not [host for host in hosts.values() if "record_bootstrap" in host.done]
 
 
 def test_other_data_is_set_aside_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class Machine:
         marker = re.findall(r"begin-[0-9a-f]+", text)[0]
         given = await process.stdin.read()
         out, status = b"", 0
-        if name == "booted":
+        if name == "boot_status":
             boot = self.boots.pop(0) if len(self.boots) > 1 else self.boots[0]
             out = b"".join(f"{key}={_encoded(key, value)}\n".encode() for key, value in boot.items())
         elif name == "host_key":
@@ -144,8 +144,8 @@ async def test_the_host_shows_the_final_key_afterwards() -> None:
     login = resource()
     async with running() as machine:
         identity, outputs = await login.create("urn", inputs(machine.port))
-    assert machine.ran == ["booted", "host_key", "grow"]
-    assert machine.variables["grow"] == {"seconds": "60", "volumes": "/var/lib/etcd 20\n"}
+    assert machine.ran == ["boot_status", "host_key", "grow_file_systems"]
+    assert machine.variables["grow_file_systems"] == {"seconds": "60", "volumes": "/var/lib/etcd 20\n"}
     assert (identity, outputs["host_key"]) == ("etcd-1", public(FINAL))
     assert public(machine.key) == public(FINAL)
     assert FINAL.export_private_key("openssh").decode() not in told(login)
@@ -155,16 +155,16 @@ async def test_the_host_shows_the_final_key_afterwards() -> None:
 async def test_a_run_that_was_killed_after_the_change_of_the_key_goes_on() -> None:
     async with running(FINAL) as machine:
         _, outputs = await resource().create("urn", inputs(machine.port))
-    assert machine.ran == ["booted", "grow"]
+    assert machine.ran == ["boot_status", "grow_file_systems"]
     assert outputs["host_key"] == public(FINAL)
 
 
 @asynchronous
 async def test_a_connection_that_breaks_while_the_host_boots_is_made_again() -> None:
     async with running() as machine:
-        machine.dies_at = "booted"
+        machine.dies_at = "boot_status"
         await resource().create("urn", inputs(machine.port))
-    assert machine.ran == ["booted", "booted", "host_key", "grow"]
+    assert machine.ran == ["boot_status", "boot_status", "host_key", "grow_file_systems"]
 
 
 @asynchronous
@@ -173,7 +173,7 @@ async def test_the_wait_for_cloud_init_is_told() -> None:
     async with running() as machine:
         machine.boots = [{"status": {"stage": "modules-final"}}] * 3 + machine.boots
         await login.create("urn", inputs(machine.port))
-    assert machine.ran == ["booted"] * 4 + ["host_key", "grow"]
+    assert machine.ran == ["boot_status"] * 4 + ["host_key", "grow_file_systems"]
     assert "etcd-1: waiting for cloud-init, which is at modules-final (0 s)" in told(login)
 
 
@@ -194,7 +194,7 @@ async def test_a_cloud_init_that_failed_tells_its_own_words() -> None:
             ClusterError, match=r"etcd-1: cloud-init failed: \('ssh', OSError\('full'\)\)(.|\n)*no space"
         ):
             await resource().create("urn", inputs(machine.port))
-    assert machine.ran == ["booted"]
+    assert machine.ran == ["boot_status"]
 
 
 @asynchronous
@@ -202,7 +202,7 @@ async def test_volumes_that_came_too_late_are_prepared_again() -> None:
     async with running() as machine:
         machine.boots = [{"result": {"errors": [OURS]}}]
         await resource().create("urn", inputs(machine.port))
-        assert machine.ran == ["booted", "prepare", "host_key", "grow"]
+        assert machine.ran == ["boot_status", "prepare", "host_key", "grow_file_systems"]
         machine.prepared = 1
         with pytest.raises(ClusterError, match=r"its volumes are not ready:\nvolume vol-1: it was not attached"):
             await resource().create("urn", inputs(machine.port))
@@ -230,7 +230,7 @@ async def test_a_key_that_comes_while_the_machine_settles_is_accepted(monkeypatc
     async with running(THIRD) as machine:
         asyncio.get_running_loop().call_later(0.2, lambda: machine.acceptor.update(server_host_keys=[FIRST]))
         await resource().create("urn", inputs(machine.port))
-    assert machine.ran == ["booted", "host_key", "grow"]
+    assert machine.ran == ["boot_status", "host_key", "grow_file_systems"]
 
 
 @asynchronous
@@ -293,7 +293,7 @@ async def test_another_instance_or_volume_size_logs_in_again(change: dict[str, A
     async with running(FINAL) as machine:
         state = {**inputs(machine.port), "host_key": public(FINAL)}
         await resource().update("urn", state, inputs(machine.port, **change))
-    assert machine.ran == ["booted", "grow"]
+    assert machine.ran == ["boot_status", "grow_file_systems"]
 
 
 @asynchronous
@@ -301,7 +301,7 @@ async def test_another_final_key_is_put_in_place_of_the_former() -> None:
     async with running(THIRD) as machine:
         state = {**inputs(machine.port, final_key=public(THIRD)), "host_key": public(THIRD)}
         await resource().update("urn", state, inputs(machine.port))
-    assert machine.ran == ["booted", "host_key", "grow"]
+    assert machine.ran == ["boot_status", "host_key", "grow_file_systems"]
     assert public(machine.key) == public(FINAL)
 
 

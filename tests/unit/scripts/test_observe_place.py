@@ -146,7 +146,7 @@ def test_a_switch_that_was_interrupted_is_seen_in_both_directories(host: Namespa
     (new / "certificates").mkdir()
     (new / "owner").write_text("cluster=c\nhost=h\nnode=a\nstack=s\n")
     (old / "moving").touch()
-    host.out(scripts.script("served", config=str(new), revision="r1", of=str(old)))
+    host.out(scripts.script("record_served", config=str(new), revision="r1", of=str(old)))
     activate(host, tmp_path, new, "r2", str(old))
     assert (new / "certificates" / "c1" / "etcdctl.pem").exists(), "the leafs were staged in the former directory only"
     assert not (old / "moving").exists()

@@ -25,7 +25,7 @@ from tests.unit.programs import needs
 from tests.unit.sent_scripts import observe
 
 NAMES = sorted(path.stem for path in scripts.FOLDER.glob("*.sh"))
-GUARDED = ("announce", "activate", "born", "certificates", "halt", "served", "start")
+GUARDED = ("announce", "activate", "record_bootstrap", "certificates", "halt", "record_served", "start")
 
 
 def archive(**files: str) -> bytes:
@@ -66,7 +66,7 @@ def test_no_value_of_a_variable_is_ever_run(values: list[str]) -> None:
 
 def test_a_hostile_value_stays_text(tmp_path: Path) -> None:
     hostile = f"'; touch {tmp_path}/owned; echo $(touch {tmp_path}/owned) `touch {tmp_path}/owned` \"\n"
-    head = scripts.script("served", config=hostile, revision=hostile, of=hostile).partition("# lib.sh")[0]
+    head = scripts.script("record_served", config=hostile, revision=hostile, of=hostile).partition("# lib.sh")[0]
     subprocess.run(["sh", "-eu", "-s"], input=head, text=True, check=True)
     assert not (tmp_path / "owned").exists()
 
@@ -524,7 +524,7 @@ def test_nothing_is_announced_where_a_cluster_was_born(host: Namespace, config: 
 
 def test_a_birth_is_recorded_and_the_bootstrap_environment_goes(host: Namespace, config: Path) -> None:
     (config / "bootstrap.env").write_text("x")
-    host.out(scripts.script("born", config=str(config)), stdin=b"cluster=beef\nmember=1\n")
+    host.out(scripts.script("record_bootstrap", config=str(config)), stdin=b"cluster=beef\nmember=1\n")
     assert (config / "born").read_text() == "cluster=beef\nmember=1\n"
     assert not (config / "bootstrap.env").exists()
 
@@ -615,7 +615,7 @@ def test_a_look_shows_what_the_member_runs_where_a_switch_was_interrupted(
     host: Namespace, config: Path, staged: dict[str, str]
 ) -> None:
     host.out(scripts.script("activate", **staged))
-    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
+    host.out(scripts.script("record_served", config=str(config), revision="r1", of=str(config)))
     host.out(scripts.script("activate", **{**staged, "revision": "r2"}))
     (config / "revisions" / "r2" / "etcd.env").write_text("A=2\n")
     with subprocess.Popen(["sleep", "60"], env={"MEMBER_REVISION": "r1"}) as member:
@@ -631,7 +631,7 @@ def test_the_revision_that_served_is_remembered_beside_the_active_one(
     host: Namespace, config: Path, staged: dict[str, str]
 ) -> None:
     host.out(scripts.script("activate", **staged))
-    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
+    host.out(scripts.script("record_served", config=str(config), revision="r1", of=str(config)))
     host.out(scripts.script("activate", **{**staged, "revision": "r2"}))
     assert [(config / link).readlink().name for link in ("served", "current")] == ["r1", "r2"]
 
@@ -710,7 +710,7 @@ def test_a_removal_takes_what_was_made_and_keeps_the_data(
     (config / "owner").write_text("cluster=c\nhost=mine\n")
     (config / "made").write_text(f"directory {config}\n")
     host.out(scripts.script("activate", **staged))
-    host.out(scripts.script("served", config=str(config), revision="r1", of=str(config)))
+    host.out(scripts.script("record_served", config=str(config), revision="r1", of=str(config)))
     (tmp_path / "data" / "member").mkdir()
     (tmp_path / "bin" / "kubectl").write_text("somebody else's")
     assert host.out(removal(staged, "no")) == "removed"
@@ -755,14 +755,14 @@ def test_directories_that_the_settings_left_go_once_nothing_uses_them(
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
     with subprocess.Popen(["sleep", "60"], env={"ETCD_CERT_FILE": f"{config}/certificates/current/a.pem"}) as member:
         host.answer(str(member.pid))
-        assert host.out(scripts.script("leave", **new)) == ""
+        assert host.out(scripts.script("clear_former_directories", **new)) == ""
         member.kill()
     host.answer("0")
-    assert host.out(scripts.script("leave", **new)) == ""
+    assert host.out(scripts.script("clear_former_directories", **new)) == ""
     assert (config / "certificates" / "c1" / "server.pem").exists(), "the next start would use it"
     unit = f"[Service]\nEnvironmentFile={new['config']}/etcd.env\nExecStart={new['bin']}/etcd\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
-    assert host.out(scripts.script("leave", **new)) == str(config)
+    assert host.out(scripts.script("clear_former_directories", **new)) == str(config)
     assert not config.exists() and not (tmp_path / "opt" / "v3.6.16").exists()
     assert not (tmp_path / "bin" / "etcd").is_symlink()
     assert "former" not in (Path(new["config"]) / "made").read_text()
@@ -792,12 +792,12 @@ def test_directories_that_are_taken_back_before_any_start_go_too(
     key.write_text("a private key")
     (Path(away["install"]) / "v3.6.16").mkdir()
     (Path(away["install"]) / "v3.6.16" / "SHA256SUMS").touch()
-    make = scripts.script("leave", **away).partition("\nclear_former ")[0]
+    make = scripts.script("clear_former_directories", **away).partition("\nclear_former ")[0]
     for name in ("data", "wal"):
         host.out(f"{make}\nmake_directory {away[name]}")
     claim(own, away)
     assert parse(host.out(observe(**own)), 0, 0).has_former
-    assert host.out(scripts.script("leave", **own)) == away["config"]
+    assert host.out(scripts.script("clear_former_directories", **own)) == away["config"]
     assert not (tmp_path / "new").exists()
     assert (config / "certificates" / "c1" / "server.pem").exists() and (tmp_path / "data").is_dir()
     assert not parse(host.out(observe(**own)), 0, 0).has_former
@@ -811,11 +811,11 @@ def test_a_directory_that_stays_in_use_is_not_looked_at_for_ever(
     unit = f"[Service]\nEnvironmentFile={new['config']}/etcd.env\nReadOnlyPaths={config}/list.crl\n"
     host.out("cat >/etc/systemd/system/etcd.service", stdin=unit.encode())
     for _ in range(2):
-        assert host.out(scripts.script("leave", **new)) == ""
+        assert host.out(scripts.script("clear_former_directories", **new)) == ""
         assert not parse(host.out(observe(**new)), 0, 0).has_former
     assert (config / "certificates").is_dir()
     host.out("rm /etc/systemd/system/etcd.service")
-    assert host.out(scripts.script("leave", **new)) == str(config)
+    assert host.out(scripts.script("clear_former_directories", **new)) == str(config)
 
 
 def test_a_removal_takes_the_directories_that_were_left_too(
@@ -835,7 +835,7 @@ def test_a_former_directory_of_another_claim_stays(
     new = moved(host, config, staged, tmp_path)
     (config / "owner").write_text("cluster=c\nhost=other\n")
     host.out("rm /etc/systemd/system/etcd.service")
-    assert host.out(scripts.script("leave", **new)) == ""
+    assert host.out(scripts.script("clear_former_directories", **new)) == ""
     assert (config / "certificates" / "c1").is_dir()
 
 
@@ -890,5 +890,8 @@ def test_a_host_that_was_never_claimed_is_left_alone(host: Namespace, tmp_path: 
 def test_hostile_paths_are_only_ever_paths(host: Namespace, tmp_path: Path) -> None:
     config = tmp_path / "a b; touch owned $(touch owned)"
     config.mkdir()
-    host.out(f"cd {shlex.quote(str(tmp_path))}\n{scripts.script('born', config=str(config))}", stdin=b"cluster=1\n")
+    host.out(
+        f"cd {shlex.quote(str(tmp_path))}\n{scripts.script('record_bootstrap', config=str(config))}",
+        stdin=b"cluster=1\n",
+    )
     assert (config / "born").exists() and not (tmp_path / "owned").exists()

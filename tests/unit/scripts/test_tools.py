@@ -11,7 +11,7 @@ from tests.unit.sent_scripts import observe
 
 FOLDER = scripts.FOLDER
 # Scripts of EC2 instances have cloud images to run on; the others of these go on without what they may lack.
-ELSEWHERE = {"volumes", "grow", "booted", "host_key", "clock", "trial"}
+ELSEWHERE = {"volumes", "grow_file_systems", "boot_status", "host_key", "clock", "trial"}
 # What POSIX systems, GNU coreutils, diffutils, findutils, util-linux, shadow, libc-bin and systemd call their programs.
 PROGRAMS = """
 awk base64 basename cat chmod chown cmp comm cp cut date dd df diff dirname du env expr file find flock gawk getent grep

@@ -1,4 +1,4 @@
-# booted.sh: prints how far cloud-init is, one `key=value` a line, files in base64. Changes nothing.
+# boot_status.sh: prints how far cloud-init is, one `key=value` a line, files in base64. Changes nothing.
 # `result` is there once the first boot has ended (cloud-init writes it then, and again at each boot).
 say_file() { [ ! -f "$2" ] || printf '%s=%s\n' "$1" "$(base64 -w 0 <"$2")"; }
 if ! command -v cloud-init >/dev/null 2>&1 && [ ! -d /run/cloud-init ]; then echo absent=yes; fi

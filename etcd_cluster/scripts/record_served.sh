@@ -1,4 +1,4 @@
-# served.sh: records the revision that the member serves with, to go back to if a later one fails.
+# record_served.sh: records the revision that the member serves with, to go back to if a later one fails.
 # OF is the configuration directory that holds it.
 # uses: lib
 # variables: config revision of

@@ -1,4 +1,4 @@
-# v2_entries.sh: prints the index of the newest snapshot, hexadecimal, and in base64 the 64 bytes that stand
+# find_v2_entries.sh: prints the index of the newest snapshot, hexadecimal, and in base64 the 64 bytes that stand
 # before each path in the log that an entry of etcd 3.5 may write.
 # variables: data wal
 [ -n "$wal" ] || wal=$data/member/wal

@@ -1,4 +1,5 @@
-# grow.sh: lets each file system fill its volume. VOLUMES has a line `MOUNT_POINT GIBIBYTES` for each; it has so many or more.
+# grow_file_systems.sh: lets each file system fill its volume. VOLUMES has a line `MOUNT_POINT GIBIBYTES` for each, whose
+# size is that or more.
 # EC2 shows the new size of a volume some seconds after it has accepted it.
 # uses: lib
 # variables: seconds volumes
