@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from etcd_cluster.certificates import pem
-from etcd_cluster.settings.model import Authority, Settings
+from etcd_cluster.settings.model import Settings
+from etcd_cluster.settings.model.certificates import Authority
 from etcd_cluster.settings.problems import SECRET, Path, display_value, invalid, missing, problem
 from etcd_cluster.settings.reading import Reader
 

@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from pydantic_core import PydanticKnownError
 
 from etcd_cluster.settings import versions
-from etcd_cluster.settings.model.certificates import Authority, CertificateAuthorities, Certificates, Client, Subject
-from etcd_cluster.settings.model.connection import Bastion, Connection, HostKeyPolicy, NodeSsh, Ssh
+from etcd_cluster.settings.model.certificates import CertificateAuthorities, Certificates, Client
+from etcd_cluster.settings.model.connection import Connection, NodeSsh, Ssh
 from etcd_cluster.settings.model.ec2 import Ec2, NodeEc2
 from etcd_cluster.settings.model.fields import (
     Account,
@@ -50,28 +50,6 @@ Options = Annotated[dict[str, OptionValue], BeforeValidator(joined_lists)]
 # Key of the validation's context: whether each node has to name its address.
 HOSTS_EXIST = "hosts_exist"
 Sums = dict[VersionText, dict[Architecture, Sha256]]
-
-__all__ = [
-    "Architecture",
-    "Authority",
-    "Bastion",
-    "Binaries",
-    "CertificateAuthorities",
-    "Certificates",
-    "Client",
-    "Connection",
-    "Deadlines",
-    "Ec2",
-    "HostKeyPolicy",
-    "Node",
-    "NodeEc2",
-    "NodeSsh",
-    "Paths",
-    "Settings",
-    "Snapshots",
-    "Ssh",
-    "Subject",
-]
 
 
 class Node(Part):
