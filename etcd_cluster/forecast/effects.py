@@ -34,6 +34,7 @@ from etcd_cluster.planning.steps import (
     UpdatePeerUrl,
 )
 from etcd_cluster.planning.target import born_text, quorum
+from etcd_cluster.rendering import revision as rendering
 from etcd_cluster.rendering.config_diff import former_peer_urls
 from etcd_cluster.versions import minor, text
 
@@ -68,6 +69,8 @@ def after(state: State, step: Step) -> State:
         case Restart():
             status = state.facts[step.name].status
             state = state.handed_over(status.member_id) if step.leads and status else state
+            if step.moves:
+                state = _at_new_url(state, step.name, step.moves)
             state = _running(state, step.name)
             return state.at(step.name, served_revision=state.target.members[step.name].revision)
         case Reinstall():
@@ -87,11 +90,7 @@ def after(state: State, step: Step) -> State:
                 state = state.at(name, alarms=())
             return state
         case UpdatePeerUrl():
-            url = state.member(step.name).peer_url
-            return state.listing(
-                replace(entry, peer_urls=(url,)) if entry.member_id == step.member_id else entry
-                for entry in state.listed
-            )
+            return _at_new_url(state, step.name, step.member_id)
         case AddLearner():
             url = state.member(step.name).peer_url
             return state.listing((*state.listed, ListedMember(f"new {step.name}", "", (url,), is_learner=True)))
@@ -111,6 +110,13 @@ def after(state: State, step: Step) -> State:
     assert_never(step)
 
 
+def _at_new_url(state: State, name: str, member_id: str) -> State:
+    url = state.member(name).peer_url
+    return state.listing(
+        replace(entry, peer_urls=(url,)) if entry.member_id == member_id else entry for entry in state.listed
+    )
+
+
 def _with_leafs(state: State, name: str) -> State:
     """Return the state in which a member uses the leafs that are staged for it."""
     seen = state.facts[name]
@@ -126,7 +132,9 @@ def _running(state: State, name: str, *, as_is: bool = False, learner: bool = Fa
     id_ = seen.status.member_id if seen.status else seen.wal.member_id if seen.wal else f"new {name}"
     revision, certificates, version = seen.active_revision, seen.active_certificates, seen.active_version
     trust: Trust | None = seen.loaded_trust
+    environment = seen.active_environment
     if not as_is:
+        environment = rendering.environment_text(rendering.environment(member))
         wanted = state.target.members[name]
         revision, version = wanted.revision, member.version
         serving = any(other.healthy for other in state.facts.values())
@@ -143,6 +151,7 @@ def _running(state: State, name: str, *, as_is: bool = False, learner: bool = Fa
         running_revision=revision,
         active_revision=revision,
         active_certificates=certificates,
+        active_environment=environment,
         active_version=version,
         loaded_trust=trust,
         uninstalled=() if not as_is else seen.uninstalled,

@@ -61,6 +61,8 @@ if [ ! -d "$config/certificates/$certificates" ] && [ -d "$former/certificates/$
 	cp -a "$former/certificates/$certificates" "$config/certificates/$certificates.incoming"
 	mv -T "$config/certificates/$certificates.incoming" "$config/certificates/$certificates"
 fi
+# That the bootstrap is over must be known wherever the member runs: without it, lost data would look like a new host.
+if [ -f "$former/born" ] && [ ! -f "$config/born" ]; then write_file "$config/born" 644 <"$former/born"; fi
 [ "$certificates" = current ] || link "$certificates" "$config/certificates/current"
 link "revisions/$revision" "$config/current"
 link current/etcd.env "$config/etcd.env"

@@ -256,3 +256,18 @@ def test_a_host_whose_systemd_gives_no_answer_is_an_error_and_not_a_stopped_memb
     assert done.stderr.strip() == (
         f"systemctl does not tell whether etcd runs there{said}. Nothing was changed; look at systemd on that host"
     )
+
+
+def test_a_bootstrap_that_is_over_is_known_where_the_member_is_to_run(
+    host: Namespace, tmp_path: Path, old: Path
+) -> None:
+    activate(host, tmp_path, old)
+    new = tmp_path / "wanted"
+    files = {"etcd.env": "", "etcd.service": "", "version": "3.6.14\n", "client-ca.pem": "", "peer-ca.pem": ""}
+    stage(new, "revisions", "r2", {name: render.StagedFile(text) for name, text in files.items()})
+    (new / "certificates").mkdir()
+    activate(host, tmp_path, new, "r2", str(old))
+    assert (new / "born").read_text() == (old / "born").read_text()
+    (new / "born").write_text("cluster=c2\nmember=m2\n")
+    activate(host, tmp_path, new, "r2", str(old))
+    assert "c2" in (new / "born").read_text(), "what the directory knows itself counts"
