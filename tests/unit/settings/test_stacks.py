@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from etcd_cluster.settings import KEYS, Settings, load
-from etcd_cluster.settings.documentation import rewritten
+from etcd_cluster.settings.documentation import BEGIN, rewritten
 from tests.unit.settings.settings_samples import HOST_KEY, LOGIN_KEY
 
 ROOT = Path(__file__).parents[3]
@@ -131,7 +131,8 @@ def test_the_project_declares_only_what_is_required() -> None:
 
 def test_the_page_has_the_tables_of_the_models() -> None:
     page = (ROOT / "docs/settings.md").read_text()
-    assert page == rewritten(page), "run python -m etcd.settings.documentation docs/settings.md"
+    assert BEGIN in page
+    assert page == rewritten(page), "run python -m etcd_cluster.settings.documentation docs/settings.md"
     assert "`deadlines.bootstrap`" in page
     assert "`ssh.bastion.host`" in page
 
