@@ -16,6 +16,7 @@ from components.cluster_host import ClusterHost, ClusterHosts
 from components.node import Node, NodeArgs
 from components.resources.preflight import Preflight
 from components.resources.rollout import Rollout
+from components.resources.served_health import ServedHealth
 from etcd_cluster.certificates import former_addresses, rotation
 from etcd_cluster.settings import Client, Settings
 from etcd_cluster.specs.member import INPUT_KEYS, Member
@@ -36,22 +37,29 @@ class ClusterArgs:
 class Cluster(pulumi.ComponentResource):
     """Preflight, then all nodes at once, then the rollout, then the health check."""
 
-    health: ClusterHealth
+    health: ClusterHealth | ServedHealth
     rollout: Rollout
     client_authority: CertificateAuthority
     peer_authority: CertificateAuthority
     nodes: dict[str, Node]
     clients: dict[str, ClientCertificate]
 
-    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        args: ClusterArgs,
+        opts: pulumi.ResourceOptions | None = None,
+        *,
+        health: type[ClusterHealth] | type[ServedHealth] = ClusterHealth,
+    ) -> None:
         super().__init__("etcd:index:Cluster", name, None, opts)
         self.settings = args.settings
         self._name = name
         self._stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
         self._members = inputs.members(args.settings, {node: host.address for node, host in args.hosts.nodes.items()})
-        # The plugins of these two start now, beside Preflight, and not when their first resource is due.
+        # The plugins start now, beside Preflight, and not when their first resource is due.
         commands = command.Provider(f"{name}-command", opts=pulumi.ResourceOptions(parent=self))
-        dynamic = pulumi.ProviderResource("pulumi-python", f"{name}-dynamic", {}, pulumi.ResourceOptions(parent=self))
+        dynamic = self._dynamic() if health is ClusterHealth else None
         preflight = self._preflight(args.hosts.nodes)
         # No key and no certificate is made or changed before Preflight has accepted what the settings ask for.
         self._ready = pulumi.ResourceOptions(parent=self, depends_on=[preflight])
@@ -81,7 +89,7 @@ class Cluster(pulumi.ComponentResource):
         }
         self.rollout = self._rollout(preflight)
         self.clients = {client: self._client(client, how) for client, how in args.settings.clients.items()}
-        self.health = ClusterHealth(
+        self.health = health(
             f"{name}-health",
             connections=preflight.connections,
             targets=self._members,
@@ -102,6 +110,11 @@ class Cluster(pulumi.ComponentResource):
                 "leader": self.health.leader,
                 "version": self.health.version,
             }
+        )
+
+    def _dynamic(self) -> pulumi.ProviderResource:
+        return pulumi.ProviderResource(
+            "pulumi-python", f"{self._name}-dynamic", {}, pulumi.ResourceOptions(parent=self)
         )
 
     @property

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from provider.resource import Context, Resource
 from provider.resources.archive import Archive
+from provider.resources.cluster_health import ClusterHealth
 from provider.resources.first_login import FirstLogin
 from provider.resources.host import Host
 from provider.resources.instance_preflight import InstancePreflight
@@ -26,6 +27,7 @@ _TYPES: tuple[type[Resource], ...] = (
     Archive,
     Service,
     Rollout,
+    ClusterHealth,
     Placement,
     Pinned,
     InstancePreflight,

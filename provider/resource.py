@@ -30,6 +30,7 @@ class Engine:
     """The engine that this plugin serves: it takes messages for the user, and its end ends all work."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self._channel = grpc.aio.insecure_channel(address)
         self._stub = engine_pb2_grpc.EngineStub(self._channel)
 

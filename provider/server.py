@@ -8,10 +8,12 @@ import asyncio
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
+import pulumi
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -24,6 +26,7 @@ from provider.values import plain, struct
 
 VERSION = "0.1.0"
 _LAST_STEP_SECONDS = 600
+_REGISTERING_THREADS = 256
 
 T = TypeVar("T")
 Request = Any
@@ -52,7 +55,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         """Turn an error of ours into the message a user reads; anything else is a bug and says so."""
         try:
             return await work()
-        except ClusterError as error:
+        except (ClusterError, pulumi.RunError) as error:
             await call.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         except Exception as error:  # noqa: BLE001
             place = traceback.extract_tb(error.__traceback__)[-1]
@@ -70,7 +73,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True)
 
     async def GetSchema(self, request: Request, call: Call) -> Any:
-        return provider_pb2.GetSchemaResponse(schema="{}")
+        # The settings take a while to load, and a run of a program in Python asks for no schema and no component.
+        from provider.component.schema import package
+
+        return provider_pb2.GetSchemaResponse(schema=package(VERSION))
+
+    async def Construct(self, request: Request, call: Call) -> Any:
+        async def work() -> Any:
+            from provider.component.construct import construct
+
+            return await construct(request, call, self._context.engine.address, VERSION)
+
+        return await self._guarded(call, work)
 
     async def CheckConfig(self, request: Request, call: Call) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
@@ -171,6 +185,8 @@ def _with_secrets_of(given: struct_pb2.Struct, checked: struct_pb2.Struct) -> st
 async def serve(engine_address: str, make: Callable[[Context], Mapping[str, Resource]]) -> None:
     """Serve until the engine ends this process, or is gone itself."""
     context = Context(Engine(engine_address))
+    # A component's resources are each registered in a thread, which waits until the engine is done with it.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_REGISTERING_THREADS))
     server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(Servicer(context, make(context)), server)
     port = server.add_insecure_port("127.0.0.1:0")

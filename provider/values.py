@@ -55,6 +55,16 @@ def has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
+def has_secret(value: struct_pb2.Value) -> bool:
+    """Return whether a value, as the engine sends it, is a secret or holds one."""
+    if value.WhichOneof("kind") == "list_value":
+        return any(has_secret(item) for item in value.list_value.values)
+    fields = value.struct_value.fields
+    if _SIGNATURE in fields and fields[_SIGNATURE].string_value == _SECRET:
+        return True
+    return any(has_secret(item) for item in fields.values())
+
+
 def struct(properties: Mapping[str, Any], secrets: Collection[str]) -> struct_pb2.Struct:
     """Return properties as the engine takes them; those named in `secrets` are encrypted in the state."""
     return struct_pb2.Struct(

@@ -1,4 +1,4 @@
-"""Finds, downloads or builds the Pulumi CLI, and with it the language host for YAML."""
+"""Finds, downloads or builds the Pulumi CLI, and with it the language host for YAML and the writer of SDKs."""
 
 import os
 import shutil
@@ -30,6 +30,8 @@ class Cli:
     binary: Path
     official: bool
     description: str
+    sdks: Path | None = None
+    """The writer of SDKs, which an official CLI does not need."""
 
 
 def on_path(path: str) -> Cli | str:
@@ -94,12 +96,16 @@ def _unreachable() -> str:
 
 
 def built(folder: Path, report: Report, reasons: list[str]) -> Cli:
-    """Build the CLI and the language host for YAML from their Go modules into `folder`.
+    """Build the CLI, the language host for YAML and the writer of SDKs from their Go modules into `folder`.
 
     `reasons` say why no other way was open. Takes about five minutes on two cores, seconds with a warm Go build cache.
     """
     binary = folder / "pulumi"
-    wanted = {versions.CLI_PACKAGE: binary, versions.YAML_PACKAGE: folder / versions.YAML_HOST}
+    wanted = {
+        versions.CLI_PACKAGE: binary,
+        versions.YAML_PACKAGE: folder / versions.YAML_HOST,
+        f"./{versions.SDKS}": folder / "built" / versions.SDKS,
+    }
     if missing := {package: file for package, file in wanted.items() if not file.exists()}:
         go = shutil.which("go")
         if go is None:
@@ -109,13 +115,13 @@ def built(folder: Path, report: Report, reasons: list[str]) -> Cli:
             )
         for package, file in missing.items():
             _build(go, folder, package, file, report)
-    return Cli(binary, official=False, description=f"built from its Go module v{versions.CLI}")
+    description = f"built from its Go module v{versions.CLI}"
+    return Cli(binary, official=False, description=description, sdks=wanted[f"./{versions.SDKS}"])
 
 
 def _build(go: str, folder: Path, package: str, binary: Path, report: Report) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("go.mod", "go.sum"):
-        shutil.copyfile(MODULE / name, folder / name)
+    shutil.copytree(MODULE, folder, dirs_exist_ok=True)
+    binary.parent.mkdir(exist_ok=True)
     log = folder / f"{binary.name}.log"
     unfinished = folder / f"{binary.name}.unfinished"
     flags = (

@@ -65,6 +65,8 @@ def lay(cli: Cli, given: Path | None, python: Path, binaries: Path, home: Path, 
     # A CLI on PATH may come without it, and only programs in YAML need it.
     if (yaml := cli.binary.parent / versions.YAML_HOST).exists():
         (binaries / yaml.name).symlink_to(yaml)
+    if cli.sdks:
+        (binaries / versions.SDKS).symlink_to(cli.sdks)
     for name, version in versions.RESOURCE_PLUGINS.items():
         plugins.origins[name] = _lay_resource(cli, given, python, home, name, version, report)
     if given and str(given) not in plugins.origins.values():

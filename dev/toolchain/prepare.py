@@ -19,7 +19,7 @@ from dev.toolchain.errors import ToolchainError
 
 CHECKOUT = Path(__file__).parents[2]
 # Raise this when launchers or folders change shape.
-LAYOUT = 3
+LAYOUT = 4
 
 
 @dataclass(frozen=True)

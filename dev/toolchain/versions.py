@@ -14,6 +14,9 @@ RESOURCE_PLUGINS = {"aws": "7.51.1", "command": "1.2.1", "tls": "5.6.2"}
 # What lies beside the official CLI.
 LANGUAGE_HOST = "pulumi-language-python"
 YAML_HOST = "pulumi-language-yaml"
+
+# Writes a package's SDKs, which the language hosts of an official release do; its source is beside the module's go.mod.
+SDKS = "sdks"
 DYNAMIC_PROVIDERS = "pulumi-resource-pulumi-python"
 
 

@@ -18,10 +18,14 @@ _KINDS: dict[Any, Literal["boolean", "integer", "path"]] = {bool: "boolean", int
 
 @dataclass(frozen=True)
 class Shape:
-    """What a setting holds. `group` is the group itself, or the one that each entry of a mapping or list is."""
+    """What a setting holds. `group` is the group itself, or the one that each entry of a mapping or list is.
+
+    `entry` is the shape of each entry of a mapping or list.
+    """
 
     kind: Literal["group", "mapping", "list", "boolean", "integer", "path", "text"]
     group: type[BaseModel] | None = None
+    entry: "Shape | None" = None
 
 
 def shape(annotation: Any) -> Shape:
@@ -31,10 +35,9 @@ def shape(annotation: Any) -> Shape:
         return shape(args[0])
     if origin in (typing.Union, types.UnionType):
         return shape(next(arg for arg in args if arg is not type(None)))
-    if origin is dict:
-        return Shape("mapping", shape(args[1]).group)
-    if origin is tuple:
-        return Shape("list", shape(args[0]).group)
+    if origin is dict or origin is tuple:
+        entry = shape(args[1] if origin is dict else args[0])
+        return Shape("mapping" if origin is dict else "list", entry.group, entry)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return Shape("group", annotation)
     return Shape(_KINDS.get(annotation, "text"))

@@ -166,17 +166,20 @@ class Stack:
         )
         self.config_file.write_text(text)
 
+    def _command(self, words: Sequence[str], *, config_file: bool) -> list[str]:
+        file = ["--config-file", str(self.config_file)] if config_file else []
+        return [*words, "--stack", self.name, *file]
+
     def start(self, *words: str, config_file: bool = True) -> Run:
         """Start a `pulumi` command and return it while it runs."""
         if words[0] != "stack":
             self._outputs = None
         if config_file:
             self.write_config()
-        file = ["--config-file", str(self.config_file)] if config_file else []
         env = self._environment()
         program = shutil.which("pulumi", path=env["PATH"])
         assert program
-        command = [program, *words, "--stack", self.name, *file, "--non-interactive", "--color", "never"]
+        command = [program, *self._command(words, config_file=config_file), "--non-interactive", "--color", "never"]
         run = Run(command, env, self.folder / "logs" / f"{len(self.runs):02}-{words[0]}")
         self.runs.append(run)
         return run
@@ -273,19 +276,23 @@ class Stack:
 
 
 class Program(Stack):
-    """A stack of another program, which is `text` in Pulumi's YAML."""
+    """A stack of another program: `program` is what its Pulumi.yaml holds, in Pulumi's YAML."""
 
-    def __init__(self, folder: Path, lab: Lab, hosts: Sequence[Host], text: str) -> None:
-        self.text = text
+    def __init__(self, folder: Path, lab: Lab, hosts: Sequence[Host], program: dict[str, Any]) -> None:
+        self.program = program
+        self.project = folder / "project"
         super().__init__(folder, lab, hosts)
 
     def _lay_project(self, folder: Path) -> None:
-        (folder / "Pulumi.yaml").write_text(self.text)
+        self.write_config()
 
-    def start(self, *words: str, config_file: bool = False) -> Run:
-        """Start a `pulumi` command in the program's folder and return it while it runs."""
-        self._outputs = None
-        return super().start(*words, "--cwd", str(self.folder / "project"), config_file=config_file)
+    def write_config(self) -> None:
+        """Write `program` to its file."""
+        (self.project / "Pulumi.yaml").write_text(yaml.safe_dump(self.program, sort_keys=False))
+
+    def _command(self, words: Sequence[str], *, config_file: bool) -> list[str]:
+        stack = [] if words[0] == "package" else ["--stack", self.name]
+        return [*words, *stack, "--cwd", str(self.project)]
 
 
 def main_pid(host: Host) -> int:

@@ -1,4 +1,4 @@
-"""The resource plugin `command` 1.2.1: `command:remote:Command` over SSH."""
+"""The resource plugin `command` 1.2.1: `command:remote:Command` over SSH, and `command:local:Command`."""
 
 import os
 import secrets
@@ -7,6 +7,7 @@ from typing import Any
 import asyncssh
 
 from dev.standins.command import ssh_session
+from dev.standins.command.local import LocalCommand
 from dev.standins.command.ssh_connection import CONNECTION, Dialler
 from dev.standins.resource_plugin import values
 from dev.standins.resource_plugin.difference import differences
@@ -133,4 +134,4 @@ async def _log(operation: Operation, logging: str, result: ssh_session.Result) -
 
 def main() -> None:
     """Serve the plugin."""
-    serve("command", VERSION, [RemoteCommand()])
+    serve("command", VERSION, [RemoteCommand(), LocalCommand()])

@@ -1,6 +1,7 @@
 """A resource plugin: the engine's ResourceProvider protocol on one side, resource types on the other."""
 
 import asyncio
+import json
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -69,6 +70,8 @@ class ResourceType:
     """A type of resource; subclasses do the work. Properties carry marks for secrets and unknowns."""
 
     token: ClassVar[str]
+    described: ClassVar[dict[str, Any]] = {}
+    """The type in Pulumi's schema, which only programs in YAML ask for."""
 
     def check(self, news: Properties) -> tuple[Properties, list[Failure]]:
         """Return the inputs with defaults, and what is wrong with them."""
@@ -168,7 +171,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=self.version)
 
     async def GetSchema(self, _request: Any, _context: grpc.aio.ServicerContext) -> Any:
-        return provider_pb2.GetSchemaResponse(schema=f'{{"name": "{self.name}", "version": "{self.version}"}}')
+        resources = {kind.token: kind.described for kind in self.types.values() if kind.described}
+        schema = {"name": self.name, "version": self.version, "resources": resources}
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(schema))
 
     async def CheckConfig(self, request: Any, _context: grpc.aio.ServicerContext) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)

@@ -1,4 +1,4 @@
-"""What a resource's inputs may be, and the check of given ones against it."""
+"""What a resource's inputs may be, the check of given ones against it, and Pulumi's schema of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -96,3 +96,19 @@ def with_defaults(fields: Mapping[str, Field], given: Mapping[str, Any]) -> valu
         marked = expected.secret or values.is_secret(value)
         complete[name] = values.secret(plain) if marked else plain
     return complete
+
+
+_IN_PULUMI = {"list": "array", "map": "object"}
+
+
+def described(fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Return the properties as Pulumi's schema has them, for programs in YAML; objects inside are not known to it."""
+
+    def one(expected: Field) -> dict[str, Any]:
+        if expected.kind in ("any", "object"):
+            return {"$ref": "pulumi.json#/Any"}
+        inside = {"list": "items", "map": "additionalProperties"}.get(expected.kind)
+        more = {inside: one(expected.element)} if inside and expected.element else {}
+        return {"type": _IN_PULUMI.get(expected.kind, expected.kind), **more}
+
+    return {name: one(expected) for name, expected in fields.items()}

@@ -20,6 +20,8 @@ URN = "urn:pulumi:dev::project::etcd:index:Cluster$etcd:index:Thing::a"
 class Engine:
     """Notes what the user is told."""
 
+    address = "127.0.0.1:1"
+
     def __init__(self) -> None:
         self.told: list[tuple[int, str]] = []
 

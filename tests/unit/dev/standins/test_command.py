@@ -329,7 +329,28 @@ def test_wrong_inputs_are_named(command: Plugin) -> None:
     assert set(command.check({})[1]) == {"connection"}
 
 
-def test_other_types_are_an_error(command: Plugin) -> None:
+def test_a_command_on_this_machine_runs_and_undoes_itself(command: Plugin, tmp_path: Path) -> None:
     local = replace(command, token="command:local:Command")
+    inputs = {
+        "create": "echo $WHO; touch made",
+        "delete": "rm made",
+        "dir": str(tmp_path),
+        "environment": {"WHO": "me"},
+    }
+    assert local.check(inputs) == (inputs, {})
+    assert local.check({"creat": "x"})[1].keys() == {"creat"}
+    foreseen = local.create(inputs, preview=True)
+    assert foreseen.state["stdout"] == values.UNKNOWN and not (tmp_path / "made").exists()
+    made = local.create(inputs)
+    assert made.state["stdout"] == "me" and (tmp_path / "made").exists()
+    assert local.update(made.state, {**inputs, "update": "echo again"})["stdout"] == "again"
+    local.delete(made.state)
+    assert not (tmp_path / "made").exists()
+    with pytest.raises(PluginError, match="exit status 3: running"):
+        local.create({"create": "exit 3"})
+
+
+def test_other_types_are_an_error(command: Plugin) -> None:
+    local = replace(command, token="command:local:Run")
     with pytest.raises(PluginError, match=r"the lab's stand-in .* does not know the resource type"):
         local.check({})

@@ -41,9 +41,11 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A CLI that an earlier run built, with the language host for YAML."""
-    executable(tmp_path / "cache" / "toolchain" / f"cli-{versions.CLI}" / versions.YAML_HOST)
-    return executable(tmp_path / "cache" / "toolchain" / f"cli-{versions.CLI}" / "pulumi")
+    """A CLI that an earlier run built, with all that is built beside it."""
+    folder = tmp_path / "cache" / "toolchain" / f"cli-{versions.CLI}"
+    executable(folder / versions.YAML_HOST)
+    executable(folder / "built" / versions.SDKS)
+    return executable(folder / "pulumi")
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,7 @@ def test_a_build_is_pinned_and_takes_its_place_whole(monkeypatch: pytest.MonkeyP
         cli.built(folder, ignore, [])
         assert (folder / "pulumi").read_text().strip() == versions.CLI_PACKAGE
         assert (folder / versions.YAML_HOST).read_text().strip() == versions.YAML_PACKAGE
+        assert (folder / "built" / versions.SDKS).read_text().strip() == f"./{versions.SDKS}"
         arguments = (folder / "args").read_text()
         (folder / versions.YAML_HOST).unlink()
     assert f"pulumi/pkg/v3 v{versions.CLI}\n" in (folder / "seen").read_text()
@@ -126,6 +129,7 @@ def test_a_build_is_pinned_and_takes_its_place_whole(monkeypatch: pytest.MonkeyP
     assert f"Version=v{versions.CLI}" in arguments and f"Version=v{versions.YAML}" in arguments
     assert arguments.splitlines().count(versions.CLI_PACKAGE) == 1
     assert arguments.splitlines().count(versions.YAML_PACKAGE) == 2
+    assert (folder / versions.SDKS / "main.go").exists()
 
 
 @pytest.mark.usefixtures("built")
@@ -138,7 +142,7 @@ def test_stand_ins_lie_where_the_cli_finds_them() -> None:
     )
     binaries, home = Path(made.binaries), Path(made.home)
     hosts = {versions.LANGUAGE_HOST, versions.YAML_HOST, versions.DYNAMIC_PROVIDERS}
-    assert {file.name for file in binaries.iterdir()} == {"pulumi", *hosts}
+    assert {file.name for file in binaries.iterdir()} == {"pulumi", versions.SDKS, *hosts}
     assert not (binaries / "pulumi").is_symlink()
     for name, version in versions.RESOURCE_PLUGINS.items():
         launcher = home / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}"
