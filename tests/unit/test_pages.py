@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "dev/README.md"])
 _FOLDERS = ("components", "dev", "docs", "etcd_cluster", "provider", "tests")
 _FENCES = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 
