@@ -135,13 +135,13 @@ class Cluster(pulumi.ComponentResource):
 
     def _authorities(self) -> tuple[CertificateAuthority, CertificateAuthority]:
         def make(purpose: str, label: str) -> CertificateAuthority:
-            brought = self.settings.ca.client if purpose == "client" else self.settings.ca.peer
+            provided = self.settings.ca.client if purpose == "client" else self.settings.ca.peer
             return CertificateAuthority(
                 f"{self._name}-{purpose}-ca",
                 CertificateAuthorityArgs(
                     purpose=label,
                     certificates=self.settings.certificates,
-                    brought=brought,
+                    provided=provided,
                     protect=self.settings.protect_cluster,
                 ),
                 opts=self._ready,

@@ -98,7 +98,7 @@ class Node(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        leafs = {
+        leaves = {
             "server": self.certificates.server,
             "peer": self.certificates.peer,
             "etcdctl": args.etcdctl.leaf,
@@ -109,8 +109,8 @@ class Node(pulumi.ComponentResource):
             member=args.member,
             client_ca=args.client_authority.bundle_pem,
             peer_ca=args.peer_authority.bundle_pem,
-            leafs={purpose: leaf.certificate_pem for purpose, leaf in leafs.items()},
-            keys={purpose: leaf.private_key_pem for purpose, leaf in leafs.items()},
+            leaves={purpose: leaf.certificate_pem for purpose, leaf in leaves.items()},
+            keys={purpose: leaf.private_key_pem for purpose, leaf in leaves.items()},
             seconds=settings.deadlines.command,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.host]),
         )

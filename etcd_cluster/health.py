@@ -59,10 +59,10 @@ async def wait(addresses: Mapping[str, Address], members: Mapping[str, Member], 
     pool = Pool()
     try:
         while True:
-            seen = await _ask(pool, addresses, members, seconds)
-            sick = [member for member in seen if not member.healthy]
+            host = await _ask(pool, addresses, members, seconds)
+            sick = [member for member in host if not member.healthy]
             if not sick:
-                return seen
+                return host
             if loop.time() > deadline:
                 raise ClusterError(
                     *(
@@ -97,12 +97,12 @@ async def _ask(
         except ClusterError as error:
             problems += error.problems
             continue
-        seen = await _ask_from(Etcdctl(session, member, seconds), name, members)
-        if any(each.error.startswith(UNASKED) for each in seen):
+        host = await _ask_from(Etcdctl(session, member, seconds), name, members)
+        if any(each.error.startswith(UNASKED) for each in host):
             # The member on this host may be set up elsewhere still, and etcdctl with it.
             here = await observe(session, member, "facts", seconds)
-            seen = await _ask_from(Etcdctl(session, member, seconds, here.place), name, members)
-        return seen
+            host = await _ask_from(Etcdctl(session, member, seconds, here.place), name, members)
+        return host
     raise ClusterError(*problems)
 
 
@@ -113,8 +113,8 @@ async def _ask_from(etcdctl: Etcdctl, asker: str, members: Mapping[str, Member])
         etcdctl.json("endpoint", "status", endpoints=endpoints, limit=SECONDS_IF_DOWN),
     )
     answers, logged = _by_endpoint(health, "endpoint"), by_endpoint(left.stderr)
-    seen = [_member(each, answers, _by_endpoint(status, "Endpoint")) for each in members.values()]
-    return [each if each.healthy else _explained(each, asker, each.endpoint in answers, left, logged) for each in seen]
+    host = [_member(each, answers, _by_endpoint(status, "Endpoint")) for each in members.values()]
+    return [each if each.healthy else _explained(each, asker, each.endpoint in answers, left, logged) for each in host]
 
 
 def _explained(
@@ -139,19 +139,19 @@ def _member(member: Member, health: Mapping[str, Any], status: Mapping[str, Any]
     error = "" if healthy else str(answer.get("error") or "no answer")
     if url not in status:
         return MemberHealth(member.name, "", url, healthy, error=error)
-    seen = status[url]["Status"]
-    header = seen["header"]
+    host = status[url]["Status"]
+    header = host["header"]
     return MemberHealth(
         name=member.name,
         id=hexadecimal(header["member_id"]),
         endpoint=url,
         healthy=healthy,
-        version=seen.get("version", ""),
-        db_size=int(seen.get("dbSize", 0)),
-        is_leader=seen.get("leader", 0) == header["member_id"],
-        is_learner=bool(seen.get("isLearner", False)),
-        raft_term=int(seen.get("raftTerm", 0)),
-        raft_index=int(seen.get("raftIndex", 0)),
+        version=host.get("version", ""),
+        db_size=int(host.get("dbSize", 0)),
+        is_leader=host.get("leader", 0) == header["member_id"],
+        is_learner=bool(host.get("isLearner", False)),
+        raft_term=int(host.get("raftTerm", 0)),
+        raft_index=int(host.get("raftIndex", 0)),
         error=error,
     )
 

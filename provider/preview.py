@@ -6,7 +6,7 @@ from typing import Any
 
 from etcd_cluster.certificates import former_addresses
 from etcd_cluster.convergence import confirmation
-from etcd_cluster.convergence.unobserved_members import alive_elsewhere
+from etcd_cluster.convergence.unobserved_members import ask_unobserved_members
 from etcd_cluster.errors import ClusterError, Problem
 from etcd_cluster.forecast.listing import NEW, Listing, Staging, listing
 from etcd_cluster.observation.facts import HostFacts
@@ -49,13 +49,13 @@ async def foreseen(
     names = sorted(nodes)
     observed = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
     addresses = {name: Address.from_inputs(connections[name]) for name in names}
-    answers = await alive_elsewhere(context.pool, addresses, nodes, observed, seconds)
+    answers = await ask_unobserved_members(context.pool, addresses, nodes, observed, seconds)
     try:
         return listing(observed, target, answers, _stagings(context), is_first=is_first)
     except Refusal:
-        facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+        facts = {name: host for name, host in observed.items() if isinstance(host, HostFacts)}
         # Preflight has looked twice; the run looks again before it refuses.
-        if confirmation.is_passing(target, facts, answers.may_run):
+        if confirmation.may_be_transient(target, facts, answers.may_run):
             return Listing("")
         raise
 

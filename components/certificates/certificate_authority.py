@@ -22,7 +22,7 @@ class CertificateAuthorityArgs:
     """`client` or `peer`; it stands in the generated certificate's common name."""
     certificates: Certificates
     """How keys and certificates are made."""
-    brought: Authority | None = None
+    provided: Authority | None = None
     """The user's own authority, or only the generation of a generated one."""
     protect: bool = False
     """Refuse to replace or delete the key of the generation that issues."""
@@ -46,25 +46,25 @@ class CertificateAuthority(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("etcd:index:CertificateAuthority", name, None, opts)
-        brought = args.brought or Authority()
+        provided = args.provided or Authority()
         trusted: list[pulumi.Input[str]] = []
-        numbers = set(brought.trust_generations)
-        if brought.certificate and brought.private_key:
-            self.certificate_pem = pulumi.Output.from_input(brought.certificate)
-            self.private_key_pem = pulumi.Output.secret(brought.private_key)
-            self.not_after = pulumi.Output.from_input(pem.not_after(brought.certificate))
-            trusted.append(brought.certificate)
+        numbers = set(provided.trust_generations)
+        if provided.certificate and provided.private_key:
+            self.certificate_pem = pulumi.Output.from_input(provided.certificate)
+            self.private_key_pem = pulumi.Output.secret(provided.private_key)
+            self.not_after = pulumi.Output.from_input(pem.not_after(provided.certificate))
+            trusted.append(provided.certificate)
         else:
-            numbers.add(brought.generation)
+            numbers.add(provided.generation)
         for number in sorted(numbers):
-            issues = number == brought.generation and not brought.certificate
+            issues = number == provided.generation and not provided.certificate
             key, certificate = self._generate(f"{name}-{number}", args, protect=issues and args.protect)
             trusted.append(certificate.cert_pem)
             if issues:
                 self.certificate_pem, self.private_key_pem = certificate.cert_pem, key.private_key_pem
                 self.not_after = certificate.validity_end_time
-        if brought.trust_certificates:
-            trusted.append(brought.trust_certificates)
+        if provided.trust_certificates:
+            trusted.append(provided.trust_certificates)
         self.bundle_pem = pulumi.Output.all(*trusted).apply(pem.bundle)
         self.register_outputs(
             {

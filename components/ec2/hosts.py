@@ -86,11 +86,11 @@ class Ec2Hosts(pulumi.ComponentResource):
 
     def _addresses(self, network: Network, login: LoginKey | None) -> dict[str, Address]:
         groups: list[pulumi.Input[str]] = list(self._ec2.security_group_ids)
-        ways_in = []
+        ssh_ingress = []
         if not groups:
             made = SecurityGroup(f"{self._name}-security", self._cloud, network.vpc_id, self._child)
             groups.append(made.id)
-            ways_in.append(made)
+            ssh_ingress.append(made)
         chosen = {node: each.ec2.subnet_id or each.ec2.zone for node, each in self._settings.nodes.items()}
         placement = Placement(
             f"{self._name}-placement",
@@ -109,7 +109,7 @@ class Ec2Hosts(pulumi.ComponentResource):
                     instances=self._instances[node],
                     place=placement.assigned[node],
                     security_group_ids=groups,
-                    ways_in=ways_in,
+                    ssh_ingress=ssh_ingress,
                     private_key=login.private_key if login else None,
                 ),
                 opts=self._child,

@@ -19,7 +19,10 @@ KEY = "former_addresses"
 
 
 def with_former(
-    before: Mapping[str, Any], members: Mapping[str, Member], facts: Mapping[str, HostFacts], born: Collection[str]
+    before: Mapping[str, Any],
+    members: Mapping[str, Member],
+    facts: Mapping[str, HostFacts],
+    bootstrapped: Collection[str],
 ) -> dict[str, Member]:
     """Return the members with their former addresses; `before` are the members as inputs of the last time, by name.
 
@@ -35,12 +38,12 @@ def with_former(
     )
     result = {}
     for name, member in members.items():
-        if name not in born:
+        if name not in bootstrapped:
             result[name] = member
             continue
-        seen = facts.get(name)
-        kept = replace(member, former_addresses=_former(member, before.get(name, {}), seen))
-        drops = moved and seen is not None and name in before and changes(kept, seen)
+        host = facts.get(name)
+        kept = replace(member, former_addresses=_former(member, before.get(name, {}), host))
+        drops = moved and host is not None and name in before and changes(kept, host)
         result[name] = member if drops else kept
     return result
 
@@ -65,10 +68,10 @@ def of(inputs: Mapping[str, Any]) -> list[str]:
     return list(inputs.get(KEY) or ())
 
 
-def _former(member: Member, before: Mapping[str, Any], seen: HostFacts | None) -> tuple[str, ...]:
-    if seen is not None and not seen.active_environment:
+def _former(member: Member, before: Mapping[str, Any], host: HostFacts | None) -> tuple[str, ...]:
+    if host is not None and not host.active_environment:
         return ()  # another host, which never served at the former address
     old = [*of(before), before.get("address")]
-    old += [urlsplit(url).hostname for url in former_urls(member, seen)] if seen else []
+    old += [urlsplit(url).hostname for url in former_urls(member, host)] if host else []
     known = [address for address in old if isinstance(address, str) and address and address != member.address]
     return tuple(dict.fromkeys(known))

@@ -15,12 +15,12 @@ _ELECTIONS = 2
 _ELECTION_MILLISECONDS = "1000"
 
 
-def rests_on_silence(step: Step, target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
+def needs_confirmation(step: Step, target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
     """Return whether a step may harm a member that runs, and that gave no answer this once.
 
     It stops or removes that member, or brings to life what may be a copy of its data.
     """
-    serving = {name: seen.status.member_id for name, seen in facts.items() if seen.serves and seen.status}
+    serving = {name: host.status.member_id for name, host in facts.items() if host.serves and host.status}
     match step:
         case RemoveMember() | UpdatePeerUrl():
             return step.member_id not in alive.union(serving.values())
@@ -32,12 +32,12 @@ def rests_on_silence(step: Step, target: Target, facts: Mapping[str, HostFacts],
     return False
 
 
-def is_passing(target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
+def may_be_transient(target: Target, facts: Mapping[str, HostFacts], alive: frozenset[str]) -> bool:
     """Return whether a wanted member that did not answer may answer in a moment, so that a refusal may not hold."""
     return any(
-        seen.is_running or (seen.wal is not None and seen.wal.member_id in alive)
-        for name, seen in facts.items()
-        if name in target.members and not seen.serves
+        host.is_running or (host.wal is not None and host.wal.member_id in alive)
+        for name, host in facts.items()
+        if name in target.members and not host.serves
     )
 
 

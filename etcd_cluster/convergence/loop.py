@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from etcd_cluster import lease, planning
 from etcd_cluster.convergence import confirmation
 from etcd_cluster.convergence.repeats import Repeats
-from etcd_cluster.convergence.unobserved_members import Answers, alive_elsewhere
+from etcd_cluster.convergence.unobserved_members import Answers, ask_unobserved_members
 from etcd_cluster.errors import Cancelled, ClusterError, Problem, Unreachable
-from etcd_cluster.execution import Deadlines, Hands, Snapshots, execute, leave_former, wait_for_clocks
+from etcd_cluster.execution import Deadlines, Operations, Snapshots, execute, leave_former, wait_for_clocks
 from etcd_cluster.observation.facts import HostFacts, observe
 from etcd_cluster.planning import Observed, Step, Target
 from etcd_cluster.progress import looking, reported
@@ -20,7 +20,7 @@ from etcd_cluster.specs.member import Member
 from etcd_cluster.ssh.session import Address, Pool, Session
 
 _MOST_STEPS = 300
-_MOST_DOUBTS = 5
+_MOST_CONFIRMATIONS = 5
 # After these the next step relies on connections that etcd must have seen for some time.
 _UNSETTLING = (
     planning.Restart,
@@ -43,7 +43,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Run:
+class RolloutContext:
     """What a convergence works with: the connections, how to tell the user, and when to stop."""
 
     pool: Pool
@@ -57,7 +57,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """One look at the whole cluster; `answers` are those of members that no observed host runs."""
 
     observed: Observed
@@ -66,7 +66,7 @@ class Look:
     @property
     def facts(self) -> dict[str, HostFacts]:
         """The hosts that answered."""
-        return {name: seen for name, seen in self.observed.items() if isinstance(seen, HostFacts)}
+        return {name: host for name, host in self.observed.items() if isinstance(host, HostFacts)}
 
 
 def _nodes(target: Target) -> dict[str, Member]:
@@ -82,7 +82,7 @@ def _raise_for_wanted(name: str, target: Target, error: ClusterError) -> None:
         raise error
 
 
-async def observe_all(run: Run, target: Target) -> Look:
+async def observe_all(run: RolloutContext, target: Target) -> Observation:
     """Look at all hosts at once; a host that cannot be reached is a value, the problem it has."""
     nodes = _nodes(target)
 
@@ -101,11 +101,13 @@ async def observe_all(run: Run, target: Target) -> Look:
 
     names = sorted(nodes)
     looks = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
-    observed = planning.without_strangers(looks, target)
-    return Look(observed, await alive_elsewhere(run.pool, run.addresses, nodes, observed, run.deadlines.command))
+    observed = planning.without_foreign_hosts(looks, target)
+    return Observation(
+        observed, await ask_unobserved_members(run.pool, run.addresses, nodes, observed, run.deadlines.command)
+    )
 
 
-async def converge(run: Run, target: Target, valid_from: datetime.datetime | None) -> Outcome:
+async def converge(run: RolloutContext, target: Target, valid_from: datetime.datetime | None) -> Outcome:
     """Take the steps that lead from what is to `target`; raises `Refusal`, `Cancelled` or another `ClusterError`."""
     reachable: dict[str, Session] = {}
     for name in sorted(_nodes(target)):
@@ -116,28 +118,28 @@ async def converge(run: Run, target: Target, valid_from: datetime.datetime | Non
             await run.warn(str(error))
     holder = f"run-{secrets.token_hex(6)}"
     async with lease.held(reachable, len(_nodes(target)), holder, run.deadlines.command, run.say) as hold:
-        hands = Hands(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token, warn_user=run.warn)
+        ops = Operations(reachable, target, hold, run.deadlines, run.snapshots, run.say, run.token, warn_user=run.warn)
         try:
-            return await _steps(run, hands, valid_from)
+            return await _steps(run, ops, valid_from)
         except Cancelled:
             raise
         except ClusterError as error:
             raise hold.explained(error) from None
 
 
-async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -> Outcome:
+async def _steps(run: RolloutContext, ops: Operations, valid_from: datetime.datetime | None) -> Outcome:
     warned: set[tuple[Reason, str]] = set()
     done: frozenset[Step] = frozenset()
-    doubts, repeats = _Doubts(run, hands.target), Repeats()
+    confirmations, repeats = _Confirmations(run, ops.target), Repeats()
     settled, steps = True, 0
     while steps < _MOST_STEPS:
-        look = await observe_all(run, hands.target)
+        look = await observe_all(run, ops.target)
         try:
-            plan = planning.plan(look.observed, hands.target, look.answers.answering, done, look.answers.unclear)
+            plan = planning.plan(look.observed, ops.target, look.answers.answering, done, look.answers.unclear)
         except planning.Refusal as refusal:
-            passing = confirmation.is_passing(hands.target, look.facts, look.answers.may_run)
+            passing = confirmation.may_be_transient(ops.target, look.facts, look.answers.may_run)
             first = refusal.problems[0]
-            if passing and await doubts.is_new(refusal.identity, f"refused, {first.where}: {first.what}"):
+            if passing and await confirmations.is_new(refusal.identity, f"refused, {first.where}: {first.what}"):
                 continue
             raise
         for warning in plan.warnings:
@@ -145,8 +147,8 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
                 await run.warn(str(warning))
             warned.add(warning.identity)
         if not plan.steps:
-            await leave_former(replace(hands, facts=look.facts))
-            return _outcome(look.facts, hands.target, steps)
+            await leave_former(replace(ops, facts=look.facts))
+            return _outcome(look.facts, ops.target, steps)
         step = plan.steps[0]
         if run.cancelled.is_set():
             raise Cancelled(
@@ -158,23 +160,23 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
                 )
             )
         if valid_from and steps == 0:
-            await wait_for_clocks(hands, valid_from, look.facts)
+            await wait_for_clocks(ops, valid_from, look.facts)
         if not settled and isinstance(step, _NEEDS_SETTLED):
             await asyncio.sleep(confirmation.SETTLE_SECONDS)
             settled = True
             continue
-        silence = confirmation.rests_on_silence(step, hands.target, look.facts, look.answers.may_run)
-        if silence and await doubts.is_new(step, str(step)):
+        silence = confirmation.needs_confirmation(step, ops.target, look.facts, look.answers.may_run)
+        if silence and await confirmations.is_new(step, str(step)):
             settled = True
             continue
         if repeats.needs_look(step, look.facts):
             await asyncio.sleep(confirmation.SETTLE_SECONDS)
             settled = True
             continue
-        await execute(replace(hands, facts=look.facts), step)
+        await execute(replace(ops, facts=look.facts), step)
         repeats.taken(step, look.facts)
         done, steps = done | {step}, steps + 1
-        doubts.clear()
+        confirmations.clear()
         settled = settled and not isinstance(step, _UNSETTLING)
     raise ClusterError(
         Problem(
@@ -186,10 +188,10 @@ async def _steps(run: Run, hands: Hands, valid_from: datetime.datetime | None) -
     )
 
 
-class _Doubts:
+class _Confirmations:
     """What rests on members that did not answer; it is believed at the second look in a row."""
 
-    def __init__(self, run: Run, target: Target) -> None:
+    def __init__(self, run: RolloutContext, target: Target) -> None:
         self._run = run
         self._pause = confirmation.election_seconds(wanted.member for wanted in target.members.values())
         self._last: object = None
@@ -207,11 +209,11 @@ class _Doubts:
         if identity == self._last:
             return False
         self._last, self._count = identity, self._count + 1
-        if self._count > _MOST_DOUBTS:
+        if self._count > _MOST_CONFIRMATIONS:
             raise ClusterError.of(
                 Reason.ANSWERS_UNSTEADY,
                 "cluster",
-                f"its members answer at one look and not at the next, for {_MOST_DOUBTS} times now",
+                f"its members answer at one look and not at the next, for {_MOST_CONFIRMATIONS} times now",
                 "Look at `journalctl -u etcd` on them, and at the network between them",
             )
         await self._run.say(
@@ -222,7 +224,7 @@ class _Doubts:
 
 
 def _outcome(facts: Mapping[str, HostFacts], target: Target, steps: int) -> Outcome:
-    statuses = {name: seen.status for name, seen in facts.items() if seen.status and name in target.members}
+    statuses = {name: host.status for name, host in facts.items() if host.status and name in target.members}
     cluster_ids = {status.cluster_id for status in statuses.values()}
     return Outcome(
         cluster_id=next(iter(cluster_ids), target.cluster_id or ""),

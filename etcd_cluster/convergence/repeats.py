@@ -11,13 +11,13 @@ from etcd_cluster.reasons import Reason
 _PASSING = ("MainPID", "NRestarts", "SubState")
 
 
-def _lasting(seen: HostFacts) -> HostFacts:
+def _lasting(host: HostFacts) -> HostFacts:
     """Return what a look shows without what changes by itself."""
-    status = seen.status and replace(
-        seen.status, leader_id="", raft_term=0, raft_index=0, raft_applied_index=0, db_size=0, errors=()
+    status = host.status and replace(
+        host.status, leader_id="", raft_term=0, raft_index=0, raft_applied_index=0, db_size=0, errors=()
     )
-    unit = {key: value for key, value in seen.unit.items() if key not in _PASSING}
-    return replace(seen, clock_offset=0.0, status=status, unit=unit, query_words="")
+    unit = {key: value for key, value in host.unit.items() if key not in _PASSING}
+    return replace(host, clock_offset=0.0, status=status, unit=unit, query_words="")
 
 
 class Repeats:
@@ -31,11 +31,11 @@ class Repeats:
     def taken(self, step: Step, facts: Mapping[str, HostFacts]) -> None:
         """Remember a step that was taken on these facts."""
         self._last, self._looked_again = step, False
-        self._before[step] = {name: _lasting(seen) for name, seen in facts.items()}
+        self._before[step] = {name: _lasting(host) for name, host in facts.items()}
 
     def needs_look(self, step: Step, facts: Mapping[str, HostFacts]) -> bool:
         """Return whether to look once more before a step that was taken already; raises when that was done."""
-        same = self._before.get(step) == {name: _lasting(seen) for name, seen in facts.items()}
+        same = self._before.get(step) == {name: _lasting(host) for name, host in facts.items()}
         if not same and step != self._last:
             return False
         if self._looked_again:

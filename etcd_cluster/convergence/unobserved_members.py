@@ -30,7 +30,7 @@ class Answers:
         return self.answering | self.unclear.keys()
 
 
-async def alive_elsewhere(
+async def ask_unobserved_members(
     pool: Pool, addresses: Mapping[str, Address], nodes: Mapping[str, Member], observed: Observed, seconds: int
 ) -> Answers:
     """Return what members say that run on no observed host.
@@ -38,10 +38,10 @@ async def alive_elsewhere(
     A serving host asks the listed members that no observed host runs. Where none serves, each host with data asks
     at the URLs that its member had before its node's address changed: a copy of that member's disk looks the same.
     """
-    facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
-    serving = {name: seen for name, seen in facts.items() if seen.serves}
+    facts = {name: host for name, host in observed.items() if isinstance(host, HostFacts)}
+    serving = {name: host for name, host in facts.items() if host.serves}
     if not serving:
-        copies = {name: former_urls(nodes[name], seen) for name, seen in facts.items() if not seen.is_running}
+        copies = {name: former_urls(nodes[name], host) for name, host in facts.items() if not host.is_running}
         asked = [
             _at_former_urls(
                 Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, facts[name].place),
@@ -52,12 +52,12 @@ async def alive_elsewhere(
             if urls and facts[name].has_wal
         ]
         return _together(await asyncio.gather(*asked))
-    answering = {seen.status.member_id for seen in serving.values() if seen.status}
-    name, seen = next(iter(serving.items()))
-    unseen = [entry for entry in seen.members if entry.member_id not in answering and entry.client_urls]
+    answering = {host.status.member_id for host in serving.values() if host.status}
+    name, host = next(iter(serving.items()))
+    unseen = [entry for entry in host.members if entry.member_id not in answering and entry.client_urls]
     if not unseen:
         return Answers()
-    etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, seen.place)
+    etcdctl = Etcdctl(await pool.session(name, addresses[name]), nodes[name], seconds, host.place)
     endpoints = [url for entry in unseen for url in entry.client_urls]
     answer, left = await etcdctl.ask("endpoint", "health", endpoints=endpoints, limit=SECONDS_IF_DOWN)
     found = parse_answering(answer)
@@ -87,10 +87,10 @@ def _not_silent(left: Result, said: str) -> str:
     return words(said) or "etcdctl gives no reason" if failed(Call(left.status, said)) is not Query.SILENT else ""
 
 
-async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str], seen: HostFacts) -> Answers:
+async def _at_former_urls(etcdctl: Etcdctl, urls: Sequence[str], host: HostFacts) -> Answers:
     """Return the member that answers there, also without a quorum; what refuses us may be the member of this data."""
     answer, left = await etcdctl.ask("endpoint", "status", endpoints=urls)
     if status := parse_status(answer):
         return Answers(frozenset({status.member_id}))
     said = _not_silent(left, left.stderr)
-    return Answers(unclear={seen.wal.member_id: said} if said and seen.wal else {})
+    return Answers(unclear={host.wal.member_id: said} if said and host.wal else {})

@@ -76,13 +76,13 @@ def judge(name: str, members: Mapping[str, Member], observed: Observed, answers:
     those of listed members that no observed host runs. A member that answers, or is not silent, is replaced only while
     all others answer; one that is silent may always be: that is the repair.
     """
-    facts = {node: seen for node, seen in observed.items() if isinstance(seen, HostFacts)}
-    serving = {node: seen for node, seen in facts.items() if seen.healthy and seen.status}
+    facts = {node: host for node, host in observed.items() if isinstance(host, HostFacts)}
+    serving = {node: host for node, host in facts.items() if host.healthy and host.status}
     down = observed.get(name)
     if not serving:
         return _without_a_cluster(name, facts, observed)
-    listed = next((seen.members for _, seen in sorted(serving.items(), key=_leader_first) if seen.members), ())
-    answering = answers.answering | {seen.status.member_id for seen in serving.values() if seen.status}
+    listed = next((host.members for _, host in sorted(serving.items(), key=_leader_first) if host.members), ())
+    answering = answers.answering | {host.status.member_id for host in serving.values() if host.status}
     own = _entry(members[name], listed)
     if own is None or own.member_id not in answering | answers.unclear.keys():
         return Judgement()
@@ -110,7 +110,7 @@ def judge(name: str, members: Mapping[str, Member], observed: Observed, answers:
 
 def _without_a_cluster(name: str, facts: Mapping[str, HostFacts], observed: Observed) -> Judgement:
     if not facts and len(observed) > 1:
-        problems = [seen for seen in observed.values() if isinstance(seen, Problem)]
+        problems = [host for host in observed.values() if isinstance(host, Problem)]
         raise ClusterError(
             Problem(
                 Reason.INSTANCE_REPLACEMENT_UNSAFE,
@@ -121,7 +121,7 @@ def _without_a_cluster(name: str, facts: Mapping[str, HostFacts], observed: Obse
             ),
             *problems,
         )
-    if any(seen.has_wal or seen.born for seen in facts.values()) or not facts:
+    if any(host.has_wal or host.bootstrapped for host in facts.values()) or not facts:
         return Judgement((f"No member serves; the instance of {name} is replaced all the same, since that stops none",))
     return Judgement()
 

@@ -7,66 +7,66 @@ from collections.abc import Mapping
 from etcd_cluster import planning
 from etcd_cluster.errors import ClusterError
 from etcd_cluster.execution import bootstrap, members, restart, trial, versions
-from etcd_cluster.execution.operations import Deadlines, Hands, Snapshots
+from etcd_cluster.execution.operations import Deadlines, Operations, Snapshots
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.reasons import Reason
 
-__all__ = ["Deadlines", "Hands", "Snapshots", "execute", "leave_former", "wait_for_clocks"]
+__all__ = ["Deadlines", "Operations", "Snapshots", "execute", "leave_former", "wait_for_clocks"]
 
 
-async def execute(hands: Hands, step: planning.Step) -> None:
+async def execute(ops: Operations, step: planning.Step) -> None:
     """Carry out one step on what `hands.facts` tell; raises `ClusterError` when it did not come to its end."""
-    hands.lease.check()
-    await hands.say(f"{str(step)[0].upper()}{str(step)[1:]}")
+    ops.lease.check()
+    await ops.say(f"{str(step)[0].upper()}{str(step)[1:]}")
     match step:
         case planning.StartNew():
-            await bootstrap.start_new(hands, step)
+            await bootstrap.start_new(ops, step)
         case planning.StartExisting():
-            await bootstrap.start_existing(hands, step)
+            await bootstrap.start_existing(ops, step)
         case planning.AwaitServing():
-            await bootstrap.await_serving(hands, step)
+            await bootstrap.await_serving(ops, step)
         case planning.SwitchCertificates():
-            await bootstrap.switch_certificates(hands, step)
-        case planning.RecordBirth():
-            await bootstrap.record_birth(hands, step.names)
+            await bootstrap.switch_certificates(ops, step)
+        case planning.RecordBootstrap():
+            await bootstrap.record_bootstrap(ops, step.names)
         case planning.TrialStart():
-            await trial.trial_start(hands, step)
+            await trial.trial_start(ops, step)
         case planning.Restart():
-            await restart.restart(hands, step)
+            await restart.restart(ops, step)
         case planning.Reinstall():
-            await hands.activate(step.name, then="runs")
+            await ops.activate(step.name, then="runs")
         case planning.RememberServed():
-            await hands.on_each(step.names, hands.remember_served)
+            await ops.on_each(step.names, ops.remember_served)
         case planning.RemoveMember():
-            await members.remove_member(hands, step)
+            await members.remove_member(ops, step)
         case planning.Retire():
-            await members.retire(hands, step)
+            await members.retire(ops, step)
         case planning.DisarmAlarms():
-            await members.disarm_alarms(hands)
+            await members.disarm_alarms(ops)
         case planning.UpdatePeerUrl():
-            await members.update_peer_url(hands, step)
+            await members.update_peer_url(ops, step)
         case planning.AddLearner():
-            await members.add_learner(hands, step)
+            await members.add_learner(ops, step)
         case planning.StartJoin():
-            await members.start_join(hands, step)
+            await members.start_join(ops, step)
         case planning.Promote():
-            await members.promote(hands, step)
+            await members.promote(ops, step)
         case planning.CheckV2Store():
-            await versions.check_v2_store(hands, step)
+            await versions.check_v2_store(ops, step)
         case planning.SaveSnapshot():
-            await versions.save_snapshot(hands, step)
+            await versions.save_snapshot(ops, step)
         case planning.EnableDowngrade():
-            await versions.enable_downgrade(hands, step)
+            await versions.enable_downgrade(ops, step)
         case planning.CancelDowngrade():
-            await versions.cancel_downgrade(hands, step)
+            await versions.cancel_downgrade(ops, step)
 
 
-async def leave_former(hands: Hands) -> None:
+async def leave_former(ops: Operations) -> None:
     """Clear the directories that the settings have left, private keys among it, once the members run without them."""
 
     async def leave(name: str) -> None:
-        layout = hands.member(name).layout
-        cleared = await hands.guarded(
+        layout = ops.member(name).layout
+        cleared = await ops.guarded(
             name,
             "clear_former_directories",
             config=layout.config_dir,
@@ -76,26 +76,26 @@ async def leave_former(hands: Hands) -> None:
             wal=layout.wal_dir or "",
         )
         for directory in cleared.split():
-            await hands.say(f"Removed keys, certificates and settings from {directory} on {name}, which it has left")
+            await ops.say(f"Removed keys, certificates and settings from {directory} on {name}, which it has left")
 
-    await hands.on_each(
-        (name for name, seen in hands.facts.items() if seen.has_former and name in hands.target.members), leave
+    await ops.on_each(
+        (name for name, host in ops.facts.items() if host.has_former and name in ops.target.members), leave
     )
 
 
-async def wait_for_clocks(hands: Hands, valid_from: datetime.datetime, facts: Mapping[str, HostFacts]) -> None:
+async def wait_for_clocks(ops: Operations, valid_from: datetime.datetime, facts: Mapping[str, HostFacts]) -> None:
     """Wait until no host's clock is before the certificates' first moment; they are not back-dated."""
     now = datetime.datetime.now(datetime.UTC)
-    behind = {name: (valid_from - now).total_seconds() - seen.clock_offset for name, seen in facts.items()}
+    behind = {name: (valid_from - now).total_seconds() - host.clock_offset for name, host in facts.items()}
     name, seconds = max(behind.items(), key=lambda item: item[1], default=("", 0.0))
     if seconds <= 0:
         return
-    if seconds > hands.deadlines.clock_wait:
+    if seconds > ops.deadlines.clock_wait:
         raise ClusterError.of(
             Reason.CLOCK_SKEW,
             name,
             f"its clock is {seconds:.0f} s before the first moment of the new certificates",
             "Set the clock (NTP) and run `pulumi up` again",
         )
-    await hands.say(f"Waiting {seconds:.0f} s: the clock of {name} is behind this machine's")
+    await ops.say(f"Waiting {seconds:.0f} s: the clock of {name} is behind this machine's")
     await asyncio.sleep(seconds)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from etcd_cluster.errors import ClusterError, Problem
-from etcd_cluster.execution.operations import CRASH_VARIABLE, POLL_SECONDS, Former, Hands, crash_point
+from etcd_cluster.execution.operations import CRASH_VARIABLE, POLL_SECONDS, Former, Operations, crash_point
 from etcd_cluster.execution.proof import Unproven, prove
 from etcd_cluster.execution.rollback import put_back
 from etcd_cluster.observation.facts import observe
-from etcd_cluster.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, born_text
+from etcd_cluster.planning import Attempt, AwaitServing, StartExisting, StartNew, SwitchCertificates, bootstrap_marker
 from etcd_cluster.planning.rules import unqueryable
 from etcd_cluster.planning.rules.bootstrap import has_other_data, is_member
 from etcd_cluster.progress import awaiting, reported
@@ -25,64 +25,64 @@ _ANSWER_SECONDS = 15
 _STARTS_BEFORE_CRASH = {"first-started": 1, "second-started": 2}
 
 
-async def start_new(hands: Hands, step: StartNew) -> None:
+async def start_new(ops: Operations, step: StartNew) -> None:
     """Announce the attempt on all hosts, start all members at once, and record the birth once all are proven.
 
     Members of this attempt that serve already, of a run that was interrupted, stay as they are. Raises after those that
     this started were stopped again: the next run goes on with the same attempt.
     """
-    cluster = hands.target.initial_cluster
-    attempt = Attempt(step.attempt or hands.token or f"etcd-{secrets.token_hex(8)}", cluster)
-    serving = [name for name in step.names if (seen := hands.facts.get(name)) and is_member(name, seen, attempt)]
+    cluster = ops.target.initial_cluster
+    attempt = Attempt(step.attempt or ops.token or f"etcd-{secrets.token_hex(8)}", cluster)
+    serving = [name for name in step.names if (host := ops.facts.get(name)) and is_member(name, host, attempt)]
     idle = [name for name in step.names if name not in serving]
 
     async def start(name: str) -> str:
-        return await hands.start(name, "start", bootstrap_environment("new", cluster, attempt.id))
+        return await ops.start(name, "start", bootstrap_environment("new", cluster, attempt.id))
 
-    await hands.on_each(idle, lambda name: _announce(hands, name, attempt))
+    await ops.on_each(idle, lambda name: _announce(ops, name, attempt))
     crash_point("announced")
-    stale = [name for name in idle if _runs_other_settings(hands, name)]
-    await hands.on_each(stale, lambda name: _halt(hands, name))
-    await hands.on_each(idle, hands.activate)
+    stale = [name for name in idle if _runs_other_settings(ops, name)]
+    await ops.on_each(stale, lambda name: _halt(ops, name))
+    await ops.on_each(idle, ops.activate)
     crash_point("activated")
     try:
         if early := _STARTS_BEFORE_CRASH.get(os.environ.get(CRASH_VARIABLE, "")):
             for name in idle[:early]:
                 await start(name)
             crash_point(os.environ[CRASH_VARIABLE])
-        before = await hands.on_each(idle, start)
+        before = await ops.on_each(idle, start)
         crash_point("started")
-        await hands.await_active(before, hands.deadlines.bootstrap)
+        await ops.await_active(before, ops.deadlines.bootstrap)
         crash_point("quorum")
-        await prove(hands, step.names, attempt)
+        await prove(ops, step.names, attempt)
     except ClusterError as error:
-        started = [name for name in idle if name in stale or not hands.facts[name].is_running]
-        await _call_off(hands, started, attempt, error)
-    await hands.on_each(
-        step.names, lambda name: _record(hands, name, born_text(attempt.cluster_id, attempt.member_ids[name]))
+        started = [name for name in idle if name in stale or not ops.facts[name].is_running]
+        await _call_off(ops, started, attempt, error)
+    await ops.on_each(
+        step.names, lambda name: _record(ops, name, bootstrap_marker(attempt.cluster_id, attempt.member_ids[name]))
     )
     crash_point("born")
 
 
-def _runs_other_settings(hands: Hands, name: str) -> bool:
+def _runs_other_settings(ops: Operations, name: str) -> bool:
     """Return whether a member of a bootstrap that failed runs on with what it was started with, which ends never."""
-    seen = hands.facts.get(name)
-    return seen is not None and seen.is_running and seen.running_revision != hands.target.members[name].revision
+    host = ops.facts.get(name)
+    return host is not None and host.is_running and host.running_revision != ops.target.members[name].revision
 
 
-async def _announce(hands: Hands, name: str, attempt: Attempt) -> None:
-    layout, seen = hands.member(name).layout, hands.facts.get(name)
-    other = seen is not None and has_other_data(name, seen, attempt)
+async def _announce(ops: Operations, name: str, attempt: Attempt) -> None:
+    layout, host = ops.member(name).layout, ops.facts.get(name)
+    other = host is not None and has_other_data(name, host, attempt)
     if other:
-        await hands.say(f"The data on {name} is not of this bootstrap; it is renamed inside {layout.data_dir}")
-    await _write_attempt(hands, name, attempt, "aside" if other else "keep")
-    if seen and seen.has_wal and not other:
-        await hands.relocate(name)
+        await ops.say(f"The data on {name} is not of this bootstrap; it is renamed inside {layout.data_dir}")
+    await _write_attempt(ops, name, attempt, "aside" if other else "keep")
+    if host and host.has_wal and not other:
+        await ops.relocate(name)
 
 
-async def _write_attempt(hands: Hands, name: str, attempt: Attempt, own: str) -> None:
-    layout = hands.member(name).layout
-    await hands.guarded(
+async def _write_attempt(ops: Operations, name: str, attempt: Attempt, own: str) -> None:
+    layout = ops.member(name).layout
+    await ops.guarded(
         name,
         "announce",
         config=layout.config_dir,
@@ -93,11 +93,11 @@ async def _write_attempt(hands: Hands, name: str, attempt: Attempt, own: str) ->
     )
 
 
-async def _halt(hands: Hands, name: str) -> None:
-    await hands.guarded(name, "halt", seconds=hands.deadlines.shutdown)
+async def _halt(ops: Operations, name: str) -> None:
+    await ops.guarded(name, "halt", seconds=ops.deadlines.shutdown)
 
 
-async def _call_off(hands: Hands, started: Sequence[str], attempt: Attempt, error: ClusterError) -> NoReturn:
+async def _call_off(ops: Operations, started: Sequence[str], attempt: Attempt, error: ClusterError) -> NoReturn:
     """Stop what the bootstrap started, set aside what a member made that is not of it, and raise the error.
 
     A member that runs already, and is known not to be what was to be made, is stopped too.
@@ -108,11 +108,11 @@ async def _call_off(hands: Hands, started: Sequence[str], attempt: Attempt, erro
 
     async def stop(name: str) -> None:
         try:
-            await _halt(hands, name)
-            if name in named and not hands.facts[name].has_wal:
-                seen = await observe(hands.sessions[name], hands.member(name), "facts", hands.deadlines.command)
-                if has_other_data(name, seen, attempt):
-                    await _write_attempt(hands, name, attempt, "aside")
+            await _halt(ops, name)
+            if name in named and not ops.facts[name].has_wal:
+                host = await observe(ops.sessions[name], ops.member(name), "facts", ops.deadlines.command)
+                if has_other_data(name, host, attempt):
+                    await _write_attempt(ops, name, attempt, "aside")
         except ClusterError as second:
             if name not in named:
                 problems.extend(second.problems)
@@ -121,56 +121,56 @@ async def _call_off(hands: Hands, started: Sequence[str], attempt: Attempt, erro
     raise ClusterError(*problems) from None
 
 
-async def start_existing(hands: Hands, step: StartExisting) -> None:
+async def start_existing(ops: Operations, step: StartExisting) -> None:
     """Start members on their data; one whose minor version is to change starts as it is.
 
     Raises after those that do not come up were put back on what they served with, where that is another revision.
     """
     formers: dict[str, Former] = {}
-    switched = [name for name in step.names if name in hands.target.members and not hands.starts_as_is(name)]
+    switched = [name for name in step.names if name in ops.target.members and not ops.starts_as_is(name)]
 
     async def start(name: str) -> str:
         if name in switched:
-            if former := await hands.former(name):
+            if former := await ops.former(name):
                 formers[name] = former
-            await hands.relocate(name, idle=True)
-            await hands.activate(name, then="idle")
+            await ops.relocate(name, idle=True)
+            await ops.activate(name, then="idle")
         else:
-            await hands.relocate(name, back=True, idle=True)
-        return await hands.start(name, "start")
+            await ops.relocate(name, back=True, idle=True)
+        return await ops.start(name, "start")
 
-    before = await hands.on_each(step.names, start)
+    before = await ops.on_each(step.names, start)
     crash_point("started-existing")
     # A learner gives no linearizable answer; its promotion waits for it instead.
-    learners = {entry.member_id for seen in hands.serving.values() for entry in seen.members if entry.is_learner}
-    voters = [name for name in step.names if not ((wal := hands.facts[name].wal) and wal.member_id in learners)]
+    learners = {entry.member_id for host in ops.serving.values() for entry in host.members if entry.is_learner}
+    voters = [name for name in step.names if not ((wal := ops.facts[name].wal) and wal.member_id in learners)]
     try:
-        await hands.await_active(before, hands.deadlines.bootstrap)
-        await hands.on_each(voters, hands.await_serving)
+        await ops.await_active(before, ops.deadlines.bootstrap)
+        await ops.on_each(voters, ops.await_serving)
     except ClusterError as error:
         failed = {problem.where for problem in error.problems}
-        unready = await hands.on_each(formers, lambda name: hands.await_one(name, before[name], 0))
+        unready = await ops.on_each(formers, lambda name: ops.await_one(name, before[name], 0))
         await _put_back_in_turn(
-            hands, {name: former for name, former in formers.items() if name in failed or unready[name]}, error
+            ops, {name: former for name, former in formers.items() if name in failed or unready[name]}, error
         )
-    await hands.on_each([name for name in voters if name in switched], hands.remember_served)
+    await ops.on_each([name for name in voters if name in switched], ops.remember_served)
 
 
-async def _put_back_in_turn(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
+async def _put_back_in_turn(ops: Operations, formers: Mapping[str, Former], error: ClusterError) -> NoReturn:
     """Put back together those whose process has ended, and of those that run one after the other.
 
     The first that runs on its former settings and serves no more than before shows that these are not the cause, or
     that our question is: the others stay as they are.
     """
-    looks = await hands.on_each(formers, hands.look)
+    looks = await ops.on_each(formers, ops.look)
     ended = [name for name in formers if not looks[name].is_running]
     running = [name for name in formers if name not in ended]
     if ended:
-        error = await _put_back(hands, {name: formers[name] for name in ended}, error)
+        error = await _put_back(ops, {name: formers[name] for name in ended}, error)
     for number, name in enumerate(running):
-        error = await _put_back(hands, {name: formers[name]}, error)
+        error = await _put_back(ops, {name: formers[name]}, error)
         rest = running[number + 1 :]
-        if rest and not (await hands.look(name)).serves:
+        if rest and not (await ops.look(name)).serves:
             left = Problem(
                 Reason.STEP_FAILED,
                 as_text(rest),
@@ -181,25 +181,25 @@ async def _put_back_in_turn(hands: Hands, formers: Mapping[str, Former], error: 
     raise error
 
 
-async def _put_back(hands: Hands, formers: Mapping[str, Former], error: ClusterError) -> ClusterError:
+async def _put_back(ops: Operations, formers: Mapping[str, Former], error: ClusterError) -> ClusterError:
     try:
-        await put_back(hands, formers, error)
+        await put_back(ops, formers, error)
     except ClusterError as found:
         return found
 
 
-async def await_serving(hands: Hands, step: AwaitServing) -> None:
+async def await_serving(ops: Operations, step: AwaitServing) -> None:
     """Wait until members that are starting serve, or one of them has ended; raises when neither comes in time."""
-    message = awaiting(step.names, "to serve, nothing is touched meanwhile", hands.deadlines.bootstrap)
-    await reported(_all_serve(hands, step), hands.say, message)
+    message = awaiting(step.names, "to serve, nothing is touched meanwhile", ops.deadlines.bootstrap)
+    await reported(_all_serve(ops, step), ops.say, message)
 
 
-async def _all_serve(hands: Hands, step: AwaitServing) -> None:
+async def _all_serve(ops: Operations, step: AwaitServing) -> None:
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + hands.deadlines.bootstrap
+    deadline = loop.time() + ops.deadlines.bootstrap
     while True:
-        looks = await hands.on_each(step.names, hands.look)
-        if all(seen.serves for seen in looks.values()) or not all(seen.is_running for seen in looks.values()):
+        looks = await ops.on_each(step.names, ops.look)
+        if all(host.serves for host in looks.values()) or not all(host.is_running for host in looks.values()):
             return
         if loop.time() > deadline:
             raise ClusterError(
@@ -207,63 +207,63 @@ async def _all_serve(hands: Hands, step: AwaitServing) -> None:
                     Problem(
                         Reason.NOT_SERVING,
                         name,
-                        f"{unqueryable.why(seen)}, after {hands.deadlines.bootstrap} s",
+                        f"{unqueryable.why(host)}, after {ops.deadlines.bootstrap} s",
                         f"Look at `journalctl -u etcd` on {name}; what was stopped (`systemctl stop etcd`), the next "
                         "`pulumi up` starts on the settings that are wanted",
                     )
-                    for name, seen in looks.items()
-                    if not seen.serves
+                    for name, host in looks.items()
+                    if not host.serves
                 )
             )
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def record_birth(hands: Hands, names: Iterable[str]) -> None:
+async def record_bootstrap(ops: Operations, names: Iterable[str]) -> None:
     """Write the born marker of each member, with the ids that it tells itself."""
 
     async def record(name: str) -> None:
-        status = await hands.etcdctl(name).status()
-        await _record(hands, name, born_text(status.cluster_id, status.member_id))
+        status = await ops.etcdctl(name).status()
+        await _record(ops, name, bootstrap_marker(status.cluster_id, status.member_id))
 
-    await hands.on_each(names, record)
+    await ops.on_each(names, record)
 
 
-async def _record(hands: Hands, name: str, text: str) -> None:
+async def _record(ops: Operations, name: str, text: str) -> None:
     """Write the marker where the member runs too: a change of the directory may have been taken back half-way."""
-    for config in sorted({hands.member(name).layout.config_dir, hands.config_dir(name)}):
-        await hands.guarded(name, "record_bootstrap", config=config, stdin=text)
+    for config in sorted({ops.member(name).layout.config_dir, ops.config_dir(name)}):
+        await ops.guarded(name, "record_bootstrap", config=config, stdin=text)
 
 
-async def switch_certificates(hands: Hands, step: SwitchCertificates) -> None:
+async def switch_certificates(ops: Operations, step: SwitchCertificates) -> None:
     """Switch each node's link to the staged leafs: first on one that serves, which must go on to serve with them."""
     first = min(
-        (name for name in step.names if name in hands.serving), key=lambda name: (hands.leads(name), name), default=None
+        (name for name in step.names if name in ops.serving), key=lambda name: (ops.leads(name), name), default=None
     )
     if first:
-        await _switch(hands, first, hands.target.members[first].certificates)
+        await _switch(ops, first, ops.target.members[first].certificates)
         crash_point("first-certificates-switched")
         try:
-            await hands.await_serving(first, _ANSWER_SECONDS)
+            await ops.await_serving(first, _ANSWER_SECONDS)
         except ClusterError as error:
-            await _switch_back(hands, first, error)
-    await hands.on_each(
+            await _switch_back(ops, first, error)
+    await ops.on_each(
         [name for name in step.names if name != first],
-        lambda name: _switch(hands, name, hands.target.members[name].certificates),
+        lambda name: _switch(ops, name, ops.target.members[name].certificates),
     )
     crash_point("certificates-switched")
 
 
-async def _switch(hands: Hands, name: str, certificates: str, config: str = "") -> None:
+async def _switch(ops: Operations, name: str, certificates: str, config: str = "") -> None:
     """Switch the link where the member runs, to what is in `config`, else where it is to run."""
-    config = config or hands.member(name).layout.config_dir
-    here = hands.config_dir(name)
-    await hands.guarded(name, "certificates", config=config, certificates=certificates, here=here)
+    config = config or ops.member(name).layout.config_dir
+    here = ops.config_dir(name)
+    await ops.guarded(name, "certificates", config=config, certificates=certificates, here=here)
 
 
-async def _switch_back(hands: Hands, name: str, error: ClusterError) -> NoReturn:
-    former, result = hands.facts[name].active_certificates, ""
+async def _switch_back(ops: Operations, name: str, error: ClusterError) -> NoReturn:
+    former, result = ops.facts[name].active_certificates, ""
     if former:
-        await _switch(hands, name, former, hands.config_dir(name))
+        await _switch(ops, name, former, ops.config_dir(name))
         result = ", so it has its former ones again"
     raise ClusterError(
         Problem(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution.operations import Hands, crash_point
+from etcd_cluster.execution.operations import Operations, crash_point
 from etcd_cluster.execution.restart import hand_over
 from etcd_cluster.execution.rollback import update_peer_urls
 from etcd_cluster.observation.facts import ListedMember
@@ -17,79 +17,79 @@ from etcd_cluster.specs.member import initial_cluster
 _PROMOTE_PAUSE_SECONDS = 0.5
 
 
-async def remove_member(hands: Hands, step: RemoveMember) -> None:
+async def remove_member(ops: Operations, step: RemoveMember) -> None:
     """Remove a member from the list, then stop it and rename its data, if its host is known and answers."""
     if step.leads:
-        await hand_over(hands, step.host, _client_urls(hands, step.member_id) if step.host is None else ())
+        await hand_over(ops, step.host, _client_urls(ops, step.member_id) if step.host is None else ())
     crash_point("before-remove")
-    await hands.leader(without=step.host if step.leads else None).run("member", "remove", step.member_id)
+    await ops.leader(without=step.host if step.leads else None).run("member", "remove", step.member_id)
     crash_point("removed")
-    if step.host and step.host in hands.sessions:
-        await set_aside(hands, step.host)
+    if step.host and step.host in ops.sessions:
+        await set_aside(ops, step.host)
     crash_point("set-aside")
 
 
-def _client_urls(hands: Hands, member_id: str) -> Sequence[str]:
-    listed = (entry for seen in hands.serving.values() for entry in seen.members)
+def _client_urls(ops: Operations, member_id: str) -> Sequence[str]:
+    listed = (entry for host in ops.serving.values() for entry in host.members)
     return next((entry.client_urls for entry in listed if entry.member_id == member_id), ())
 
 
-async def retire(hands: Hands, step: Retire) -> None:
+async def retire(ops: Operations, step: Retire) -> None:
     """Set aside what a removed member left on its host."""
-    await set_aside(hands, step.name)
+    await set_aside(ops, step.name)
 
 
-async def set_aside(hands: Hands, name: str) -> None:
+async def set_aside(ops: Operations, name: str) -> None:
     """Stop and disable the member, rename its data inside its directories, and forget its markers."""
-    seen, layout = hands.facts[name], hands.member(name).layout
-    data, wal = (seen.active_data, seen.active_wal) if seen.active_data else (layout.data_dir, layout.own_wal)
-    config = hands.config_dir(name)
-    await hands.guarded(name, "retire", config=config, data=data, wal=wal, seconds=hands.deadlines.shutdown)
+    host, layout = ops.facts[name], ops.member(name).layout
+    data, wal = (host.active_data, host.active_wal) if host.active_data else (layout.data_dir, layout.own_wal)
+    config = ops.config_dir(name)
+    await ops.guarded(name, "retire", config=config, data=data, wal=wal, seconds=ops.deadlines.shutdown)
 
 
-async def stop(hands: Hands, name: str) -> None:
+async def stop(ops: Operations, name: str) -> None:
     """Stop and disable the member, its data untouched; another leads first. Does nothing without our stamp."""
-    seen = hands.facts[name]
-    if seen.stamp is None or seen.stamp.node != name:
+    host = ops.facts[name]
+    if host.stamp is None or host.stamp.node != name:
         return
-    if name in hands.serving and hands.leads(name):
-        await hand_over(hands, name)
-    config, host_id = hands.config_dir(name), seen.stamp.host
-    await hands.guarded(name, "stop", config=config, host_id=host_id, seconds=hands.deadlines.shutdown)
+    if name in ops.serving and ops.leads(name):
+        await hand_over(ops, name)
+    config, host_id = ops.config_dir(name), host.stamp.host
+    await ops.guarded(name, "stop", config=config, host_id=host_id, seconds=ops.deadlines.shutdown)
     crash_point("stopped")
 
 
-async def disarm_alarms(hands: Hands) -> None:
+async def disarm_alarms(ops: Operations) -> None:
     """Disarm all alarms; the step is due only where none is a listed member's."""
-    await hands.leader().run("alarm", "disarm")
+    await ops.leader().run("alarm", "disarm")
 
 
-async def update_peer_url(hands: Hands, step: UpdatePeerUrl) -> None:
+async def update_peer_url(ops: Operations, step: UpdatePeerUrl) -> None:
     """Tell the cluster a member's new peer URL; the member itself starts with it afterwards."""
-    await update_peer_urls(hands, step.member_id, [hands.member(step.name).peer_url])
+    await update_peer_urls(ops, step.member_id, [ops.member(step.name).peer_url])
     crash_point("peer-url-updated")
 
 
-async def add_learner(hands: Hands, step: AddLearner) -> None:
+async def add_learner(ops: Operations, step: AddLearner) -> None:
     """Add a learner to the list."""
-    url = hands.member(step.name).peer_url
-    await hands.leader().run("member", "add", step.name, "--learner", f"--peer-urls={url}")
+    url = ops.member(step.name).peer_url
+    await ops.leader().run("member", "add", step.name, "--learner", f"--peer-urls={url}")
     crash_point("learner-added")
 
 
-async def start_join(hands: Hands, step: StartJoin) -> None:
+async def start_join(ops: Operations, step: StartJoin) -> None:
     """Start a listed member for the first time; what another member left in its directories is set aside."""
-    name, seen = step.name, hands.facts[step.name]
-    if seen.has_wal or seen.leftover or seen.born or seen.is_running:
-        await set_aside(hands, name)
-    members = await hands.leader().members()
-    wanted = {node: target.member.peer_url for node, target in hands.target.members.items()}
+    name, host = step.name, ops.facts[step.name]
+    if host.has_wal or host.leftover or host.bootstrapped or host.is_running:
+        await set_aside(ops, name)
+    members = await ops.leader().members()
+    wanted = {node: target.member.peer_url for node, target in ops.target.members.items()}
     environment = bootstrap_environment("existing", initial_cluster(listed_urls(members, wanted)), "")
-    await hands.activate(name)
+    await ops.activate(name)
     crash_point("join-activated")
-    before = {name: await hands.start(name, "start", environment)}
+    before = {name: await ops.start(name, "start", environment)}
     crash_point("join-started")
-    await hands.await_active(before, hands.deadlines.member_start)
+    await ops.await_active(before, ops.deadlines.member_start)
 
 
 def listed_urls(members: Sequence[ListedMember], wanted: Mapping[str, str]) -> dict[str, str]:
@@ -107,20 +107,20 @@ def listed_urls(members: Sequence[ListedMember], wanted: Mapping[str, str]) -> d
     }
 
 
-async def promote(hands: Hands, step: Promote) -> None:
+async def promote(ops: Operations, step: Promote) -> None:
     """Promote a learner, and wait until it answers as a voter.
 
     etcd refuses until the learner has applied 90 % of what the leader has, so it is asked again.
     """
-    message = awaiting([step.name], "to catch up", hands.deadlines.catch_up)
-    await reported(_promoted(hands, step), hands.say, message)
-    await hands.await_serving(step.name)
+    message = awaiting([step.name], "to catch up", ops.deadlines.catch_up)
+    await reported(_promoted(ops, step), ops.say, message)
+    await ops.await_serving(step.name)
 
 
-async def _promoted(hands: Hands, step: Promote) -> None:
-    deadline = asyncio.get_running_loop().time() + hands.deadlines.catch_up
+async def _promoted(ops: Operations, step: Promote) -> None:
+    deadline = asyncio.get_running_loop().time() + ops.deadlines.catch_up
     while True:
-        result = await hands.leader(without=step.name).run("member", "promote", step.member_id, check=False)
+        result = await ops.leader(without=step.name).run("member", "promote", step.member_id, check=False)
         if result.status == 0:
             crash_point("promoted")
             return
@@ -131,7 +131,7 @@ async def _promoted(hands: Hands, step: Promote) -> None:
             raise ClusterError.of(
                 Reason.STEP_FAILED,
                 step.name,
-                f"it could not be promoted within {hands.deadlines.catch_up} s ({reason})",
+                f"it could not be promoted within {ops.deadlines.catch_up} s ({reason})",
                 f"Look at `journalctl -u etcd` on {step.name}; the next `pulumi up` goes on from here",
             )
         await asyncio.sleep(_PROMOTE_PAUSE_SECONDS)

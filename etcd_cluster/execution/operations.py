@@ -96,7 +96,7 @@ def crash_point(name: str) -> None:
 
 
 @dataclass
-class Hands:
+class Operations:
     """The hosts of one cluster while the lease is held, and what was seen of them before this step."""
 
     sessions: Mapping[str, Session]
@@ -120,19 +120,19 @@ class Hands:
 
     def etcdctl(self, name: str, seconds: int | None = None) -> Etcdctl:
         """Return `etcdctl` on a node, for the member as it ran before this step."""
-        seen = self.facts.get(name)
-        place = seen.place if seen and seen.is_running else None
+        host = self.facts.get(name)
+        place = host.place if host and host.is_running else None
         return Etcdctl(self.sessions[name], self.member(name), seconds or self.deadlines.command, place)
 
     def config_dir(self, name: str) -> str:
         """Return the configuration directory that a node's member used before this step."""
-        seen = self.facts.get(name)
-        return seen.place.config_dir if seen and seen.place else self.member(name).layout.config_dir
+        host = self.facts.get(name)
+        return host.place.config_dir if host and host.place else self.member(name).layout.config_dir
 
     @property
     def serving(self) -> dict[str, HostFacts]:
         """The nodes whose member gave a linearizable answer before this step."""
-        return {name: seen for name, seen in self.facts.items() if seen.serves}
+        return {name: host for name, host in self.facts.items() if host.serves}
 
     def leader(self, without: str | None = None) -> Etcdctl:
         """Return `etcdctl` on the leader's node, which judges best what is safe; else on any that serves."""
@@ -188,7 +188,7 @@ class Hands:
     @property
     def floor(self) -> Minor:
         """The minor version below which etcd ends at its start, as far as a member that answers tells."""
-        told = (minor(seen.status.storage_version) for seen in self.facts.values() if seen.status)
+        told = (minor(host.status.storage_version) for host in self.facts.values() if host.status)
         return max(told, default=(0, 0))
 
     def starts_as_is(self, name: str) -> bool:
@@ -199,11 +199,11 @@ class Hands:
         active = self.facts[name].active_version
         return bool(active) and minor(active) != minor(self.member(name).version) and minor(active) >= self.floor
 
-    def leafs_for_start(self, name: str) -> str:
+    def leaves_for_start(self, name: str) -> str:
         """Return the certificate set that a start uses: the staged one, unless a running member would refuse it."""
-        seen = self.facts.get(name)
-        if seen and seen.active_certificates and self.serving and unverified(self.facts, [name]):
-            return seen.active_certificates
+        host = self.facts.get(name)
+        if host and host.active_certificates and self.serving and unverified(self.facts, [name]):
+            return host.active_certificates
         return self.target.members[name].certificates
 
     async def former(self, name: str) -> Former | None:
@@ -211,33 +211,33 @@ class Hands:
 
         The host remembers it, so that a run that is interrupted after the switch leaves the next one a way back.
         """
-        seen, former = self.facts[name], None
-        version = seen.status.version if seen.status else seen.active_version
-        if name in self.serving and seen.running_revision:
-            if seen.served_revision != seen.running_revision:
-                await self.remember_served(name, seen.running_revision)
-            former = self._running(seen, version)
-        elif seen.served_revision:
+        host, former = self.facts[name], None
+        version = host.status.version if host.status else host.active_version
+        if name in self.serving and host.running_revision:
+            if host.served_revision != host.running_revision:
+                await self.remember_served(name, host.running_revision)
+            former = self._running(host, version)
+        elif host.served_revision:
             former = Former(
-                seen.served_revision,
-                seen.served_version,
-                seen.served_data,
-                seen.served_wal,
-                seen.served_config,
-                seen.served_bin,
+                host.served_revision,
+                host.served_version,
+                host.served_data,
+                host.served_wal,
+                host.served_config,
+                host.served_bin,
             )
-        elif seen.running_revision:
-            former = self._running(seen, version)
+        elif host.running_revision:
+            former = self._running(host, version)
         if not former or former.revision == self.target.members[name].revision:
             return None
         # Where nobody answers, the version that was switched to may have raised the cluster's already.
-        floor = self.floor if self.serving else max(self.floor, minor(seen.active_version))
+        floor = self.floor if self.serving else max(self.floor, minor(host.active_version))
         return None if former.version and minor(former.version) < floor else former
 
     @staticmethod
-    def _running(seen: HostFacts, version: str) -> Former:
-        place = (seen.place.config_dir, seen.place.bin_dir, seen.place.install_dir) if seen.place else ()
-        return Former(seen.running_revision or "", version, seen.active_data, seen.active_wal, *place)
+    def _running(host: HostFacts, version: str) -> Former:
+        place = (host.place.config_dir, host.place.bin_dir, host.place.install_dir) if host.place else ()
+        return Former(host.running_revision or "", version, host.active_data, host.active_wal, *place)
 
     async def remember_served(self, name: str, revision: str | None = None) -> None:
         """Remember on a member's host that it serves with a revision, which is the staged one unless it is given.
@@ -260,15 +260,15 @@ class Hands:
         target = self.target.members[name]
         layout = target.member.layout
         config = (former and former.config_dir) or layout.config_dir
-        leafs = self.leafs_for_start(name)
+        leaves = self.leaves_for_start(name)
         if config != layout.config_dir:
-            leafs = self.facts[name].active_certificates if config == self.config_dir(name) else "current"
+            leaves = self.facts[name].active_certificates if config == self.config_dir(name) else "current"
         await self.guarded(
             name,
             "activate",
             config=config,
             revision=former.revision if former else target.revision,
-            certificates=leafs,
+            certificates=leaves,
             bin=(former and former.bin_dir) or layout.bin_dir,
             install=(former and former.install_dir) or layout.install_dir,
             data=layout.data_dir,
@@ -291,10 +291,10 @@ class Hands:
         One that was seen `idle` and serves by now is not stopped; that raises.
         With `back`, what an interrupted move has taken returns to the directories that the active revision names.
         """
-        seen, layout = self.facts[name], self.member(name).layout
-        place = seen.active_data, seen.active_wal
+        host, layout = self.facts[name], self.member(name).layout
+        place = host.active_data, host.active_wal
         wanted = place if back else (layout.data_dir, layout.own_wal)
-        if not seen.active_data or (place == wanted and not seen.is_moving):
+        if not host.active_data or (place == wanted and not host.is_moving):
             return
         await self.say(f"Moving the data of {name} to {' and '.join(path for path in wanted if path)}")
         await self.move_data(name, self.config_dir(name), place, wanted, idle)
@@ -375,21 +375,21 @@ class Hands:
         await reported(self._serves(name, limit), self.say, message)
 
     async def _serves(self, name: str, limit: int) -> None:
-        goal = max((seen.status.raft_index for seen in self.serving.values() if seen.status), default=0)
+        goal = max((host.status.raft_index for host in self.serving.values() if host.status), default=0)
         loop = asyncio.get_running_loop()
         began, refused_from = loop.time(), 0.0
         deadline = began + limit
         while True:
-            seen = await self.look(name)
-            if seen.serves and seen.status and seen.status.raft_applied_index >= goal:
+            host = await self.look(name)
+            if host.serves and host.status and host.status.raft_applied_index >= goal:
                 return
-            refused_from = (refused_from or loop.time()) if seen.query is Query.CANNOT_ASK else 0.0
+            refused_from = (refused_from or loop.time()) if host.query is Query.CANNOT_ASK else 0.0
             if loop.time() > deadline or (refused_from and loop.time() - refused_from >= _REFUSED_SECONDS):
                 raise ClusterError.of(
                     Reason.NOT_SERVING,
                     name,
                     f"it started, but did not serve and catch up in {loop.time() - began:.0f} s: "
-                    f"{unqueryable.why(seen)}",
+                    f"{unqueryable.why(host)}",
                     f"Look at `journalctl -u etcd` on {name}",
                 )
             await asyncio.sleep(POLL_SECONDS)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from etcd_cluster import scripts
 from etcd_cluster.errors import ClusterError, Problem
-from etcd_cluster.execution.operations import Hands
+from etcd_cluster.execution.operations import Operations
 from etcd_cluster.observation.etcdctl import SECONDS_IF_DOWN, Etcdctl
 from etcd_cluster.observation.facts import ListedMember, MemberStatus, parse_answering
 from etcd_cluster.observation.journal import last_words
@@ -25,17 +25,17 @@ class Unproven(ClusterError):
     wrong: frozenset[str] = frozenset()
 
 
-async def prove(hands: Hands, names: Sequence[str], attempt: Attempt) -> None:
+async def prove(ops: Operations, names: Sequence[str], attempt: Attempt) -> None:
     """Raise `Unproven` that names each member which does not belong to the attempt with what is staged for it."""
 
     async def member(name: str) -> tuple[str, bool]:
-        if wrong := await _started_wrong(hands, name):
+        if wrong := await _started_wrong(ops, name):
             return wrong, True
-        if silent := await _gives_no_answer(hands, name):
+        if silent := await _gives_no_answer(ops, name):
             return silent, False
-        return await _is_other(hands, name, attempt), True
+        return await _is_other(ops, name, attempt), True
 
-    found = {name: each for name, each in (await hands.on_each(names, member)).items() if each[0]}
+    found = {name: each for name, each in (await ops.on_each(names, member)).items() if each[0]}
     if found:
         error = Unproven(
             *(Problem(Reason.BOOTSTRAP_UNPROVEN, name, what, _ACTION) for name, (what, _) in found.items())
@@ -44,11 +44,11 @@ async def prove(hands: Hands, names: Sequence[str], attempt: Attempt) -> None:
         raise error
 
 
-async def _started_wrong(hands: Hands, name: str) -> str:
-    result = await hands.sessions[name].run(scripts.script("process"), seconds=hands.deadlines.command)
+async def _started_wrong(ops: Operations, name: str) -> str:
+    result = await ops.sessions[name].run(scripts.script("process"), seconds=ops.deadlines.command)
     # What serves already, of a run that was interrupted, may run a former revision: it is changed by a roll afterwards.
-    revision = "" if name in hands.serving else hands.target.members[name].revision
-    return process_problem(result.stdout, render.environment(hands.member(name)), revision)
+    revision = "" if name in ops.serving else ops.target.members[name].revision
+    return process_problem(result.stdout, render.environment(ops.member(name)), revision)
 
 
 def process_problem(printed: str, wanted: Mapping[str, str], revision: str) -> str:
@@ -74,17 +74,17 @@ def process_problem(printed: str, wanted: Mapping[str, str], revision: str) -> s
     return ""
 
 
-def _etcdctl(hands: Hands, name: str) -> Etcdctl:
+def _etcdctl(ops: Operations, name: str) -> Etcdctl:
     """Return `etcdctl` for a member as it runs by now: what this step has started serves where it is wanted."""
-    if name in hands.serving:
-        return hands.etcdctl(name)
-    return Etcdctl(hands.sessions[name], hands.member(name), hands.deadlines.command)
+    if name in ops.serving:
+        return ops.etcdctl(name)
+    return Etcdctl(ops.sessions[name], ops.member(name), ops.deadlines.command)
 
 
-async def _gives_no_answer(hands: Hands, name: str) -> str:
+async def _gives_no_answer(ops: Operations, name: str) -> str:
     """Ask the member as a client does, for some seconds: it may be between two leaders."""
-    etcdctl, loop = _etcdctl(hands, name), asyncio.get_running_loop()
-    deadline = loop.time() + hands.deadlines.command / 6
+    etcdctl, loop = _etcdctl(ops, name), asyncio.get_running_loop()
+    deadline = loop.time() + ops.deadlines.command / 6
     while True:
         result = await etcdctl.run("-w", "json", "endpoint", "health", check=False, limit=SECONDS_IF_DOWN)
         if _is_healthy(result.stdout):
@@ -95,10 +95,10 @@ async def _gives_no_answer(hands: Hands, name: str) -> str:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-async def _is_other(hands: Hands, name: str, attempt: Attempt) -> str:
-    etcdctl = _etcdctl(hands, name)
+async def _is_other(ops: Operations, name: str, attempt: Attempt) -> str:
+    etcdctl = _etcdctl(ops, name)
     status, members = await asyncio.gather(etcdctl.status(), etcdctl.members())
-    peer_url = hands.member(name).peer_url if name not in hands.serving else ""
+    peer_url = ops.member(name).peer_url if name not in ops.serving else ""
     return identity_problem(name, attempt, status, members, peer_url)
 
 

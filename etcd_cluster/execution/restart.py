@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from etcd_cluster.errors import ClusterError, Problem
-from etcd_cluster.execution.operations import Hands, crash_point
+from etcd_cluster.execution.operations import Operations, crash_point
 from etcd_cluster.execution.rollback import NewAlarm, put_back, update_peer_urls
 from etcd_cluster.observation.etcdctl import Etcdctl
 from etcd_cluster.observation.facts import ListedMember, parse_alarms
@@ -25,33 +25,33 @@ _ALARM_ACTION = {
 }
 
 
-async def restart(hands: Hands, step: Restart) -> None:
+async def restart(ops: Operations, step: Restart) -> None:
     """Restart a member on its staged revision; raises after it was put back when it does not come up."""
     name = step.name
-    former = await hands.former(name)
+    former = await ops.former(name)
     if step.leads:
-        await hand_over(hands, name)
-    moved = await _tell_new_url(hands, step) if step.moves else None
-    await hands.relocate(name)
-    await hands.activate(name)
+        await hand_over(ops, name)
+    moved = await _tell_new_url(ops, step) if step.moves else None
+    await ops.relocate(name)
+    await ops.activate(name)
     crash_point("revision-switched")
-    before = {name: await hands.start(name, "restart")}
+    before = {name: await ops.start(name, "restart")}
     crash_point("restarted")
     ran = False
     try:
-        await hands.await_active(before, hands.deadlines.member_start)
+        await ops.await_active(before, ops.deadlines.member_start)
         ran = True
-        await hands.await_serving(name)
-        await _refuse_new_alarms(hands, name)
+        await ops.await_serving(name)
+        await _refuse_new_alarms(ops, name)
     except _AlarmsNotTold:
         raise
     except ClusterError as error:
-        if ran and _ends_an_upgrade(hands, name):
-            raise ClusterError(*error.problems, _stays(hands, name)) from None
+        if ran and _ends_an_upgrade(ops, name):
+            raise ClusterError(*error.problems, _stays(ops, name)) from None
         if former and moved:
             former = replace(former, peer_urls=moved.peer_urls, member_id=moved.member_id)
-        await put_back(hands, {name: former} if former else {}, error)
-    await hands.remember_served(name)
+        await put_back(ops, {name: former} if former else {}, error)
+    await ops.remember_served(name)
     crash_point("member-served")
 
 
@@ -59,22 +59,22 @@ class _AlarmsNotTold(ClusterError):
     """Nobody told which alarms are raised: no reason to put a member back that serves, nor to go on."""
 
 
-async def _tell_new_url(hands: Hands, step: Restart) -> ListedMember | None:
+async def _tell_new_url(ops: Operations, step: Restart) -> ListedMember | None:
     """Tell the cluster the member's new peer URL; return the entry as it was."""
-    listed = (entry for seen in hands.serving.values() for entry in seen.members)
+    listed = (entry for host in ops.serving.values() for entry in host.members)
     entry = next((entry for entry in listed if entry.member_id == step.moves), None)
-    await update_peer_urls(hands, step.moves, [hands.member(step.name).peer_url])
+    await update_peer_urls(ops, step.moves, [ops.member(step.name).peer_url])
     crash_point("peer-url-updated")
     return entry
 
 
-async def _refuse_new_alarms(hands: Hands, name: str) -> None:
+async def _refuse_new_alarms(ops: Operations, name: str) -> None:
     """Raise for an alarm that was not there before the restart; one for space comes with the first write."""
-    known = {alarm for seen in hands.serving.values() for alarm in seen.alarms}
-    wanted = hands.member(name).options.get(quota.OPTION, "0")
-    if quota.is_changed(hands.facts[name], wanted):
+    known = {alarm for host in ops.serving.values() for alarm in host.alarms}
+    wanted = ops.member(name).options.get(quota.OPTION, "0")
+    if quota.is_changed(ops.facts[name], wanted):
         await asyncio.sleep(_ALARM_SECONDS)
-    raised = parse_alarms(await _alarm_list(hands, name))
+    raised = parse_alarms(await _alarm_list(ops, name))
     if new := sorted(set(raised) - known):
         raise NewAlarm(
             *(
@@ -89,8 +89,8 @@ async def _refuse_new_alarms(hands: Hands, name: str) -> None:
         )
 
 
-async def _alarm_list(hands: Hands, name: str) -> object:
-    etcdctl = Etcdctl(hands.sessions[name], hands.member(name), hands.deadlines.command)
+async def _alarm_list(ops: Operations, name: str) -> object:
+    etcdctl = Etcdctl(ops.sessions[name], ops.member(name), ops.deadlines.command)
     for pause in _AGAIN_SECONDS:
         answer, result = await etcdctl.ask("alarm", "list")
         if isinstance(answer, dict):
@@ -107,21 +107,21 @@ async def _alarm_list(hands: Hands, name: str) -> object:
     )
 
 
-def _ends_an_upgrade(hands: Hands, name: str) -> bool:
+def _ends_an_upgrade(ops: Operations, name: str) -> bool:
     """Return whether a member was the last one on the former minor version.
 
     Once it runs the next one too, etcd raises the cluster's version, and the former minor ends at its start
     (etcdserver/version/downgrade.go, MustDetectDowngrade).
     """
-    wanted = minor(hands.member(name).version)
-    others = [seen.status.version for other, seen in hands.serving.items() if other != name and seen.status]
-    seen = hands.facts[name]
-    before = seen.status.version if seen.status else seen.active_version
+    wanted = minor(ops.member(name).version)
+    others = [host.status.version for other, host in ops.serving.items() if other != name and host.status]
+    host = ops.facts[name]
+    before = host.status.version if host.status else host.active_version
     return bool(before) and minor(before) < wanted and all(minor(version) == wanted for version in others)
 
 
-def _stays(hands: Hands, name: str) -> Problem:
-    version = hands.member(name).version
+def _stays(ops: Operations, name: str) -> Problem:
+    version = ops.member(name).version
     return Problem(
         Reason.STEP_FAILED,
         name,
@@ -130,19 +130,19 @@ def _stays(hands: Hands, name: str) -> Problem:
     )
 
 
-async def hand_over(hands: Hands, name: str | None, endpoints: Sequence[str] = ()) -> None:
+async def hand_over(ops: Operations, name: str | None, endpoints: Sequence[str] = ()) -> None:
     """Move the leadership to another voter that serves, before the leader restarts or leaves.
 
     A leader on no observed host, `name` None, is asked at its `endpoints` from the heir's.
     """
     heirs = sorted(
-        (other not in hands.target.members, other, seen.status.member_id)
-        for other, seen in hands.serving.items()
-        if other != name and seen.status and not seen.status.is_learner
+        (other not in ops.target.members, other, host.status.member_id)
+        for other, host in ops.serving.items()
+        if other != name and host.status and not host.status.is_learner
     )
     if not heirs or not (name or endpoints):
         return
     _, heir, member_id = heirs[0]
-    await hands.say(f"Moving the leadership from {name or ', '.join(endpoints)} to {heir}")
-    await hands.etcdctl(name or heir).run("move-leader", member_id, endpoints=endpoints, check=False)
+    await ops.say(f"Moving the leadership from {name or ', '.join(endpoints)} to {heir}")
+    await ops.etcdctl(name or heir).run("move-leader", member_id, endpoints=endpoints, check=False)
     crash_point("leader-moved")

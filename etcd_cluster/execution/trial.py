@@ -4,7 +4,7 @@ import asyncio
 
 from etcd_cluster.errors import ClusterError, Problem
 from etcd_cluster.execution import trial_unit
-from etcd_cluster.execution.operations import Hands, crash_point
+from etcd_cluster.execution.operations import Operations, crash_point
 from etcd_cluster.execution.trial_unit import End, Result
 from etcd_cluster.observation import query
 from etcd_cluster.observation.journal import last_words
@@ -46,16 +46,16 @@ _NOISE = (
 _ETCDCTL = '"logger":"etcd-client"'
 
 
-async def trial_start(hands: Hands, step: TrialStart) -> None:
+async def trial_start(ops: Operations, step: TrialStart) -> None:
     """Make the trial starts on all hosts at once; raises `ClusterError` that names each host where one failed.
 
     One that could not be made for a reason of its own is a warning: the roll has its own ways to stop.
     """
-    trials = asyncio.ensure_future(hands.on_each(step.names, lambda name: _try_on(hands, name)))
+    trials = asyncio.ensure_future(ops.on_each(step.names, lambda name: _try_on(ops, name)))
     try:
         if not (await asyncio.wait({trials}, timeout=_SOON_SECONDS))[0]:
-            limit = hands.deadlines.trial_start
-            await hands.say(f"Waiting for etcd to be ready in the trial start, for {limit} s at most")
+            limit = ops.deadlines.trial_start
+            await ops.say(f"Waiting for etcd to be ready in the trial start, for {limit} s at most")
         results = await trials
     finally:
         trials.cancel()
@@ -63,7 +63,7 @@ async def trial_start(hands: Hands, step: TrialStart) -> None:
     for name, result in results.items():
         if result.end is End.SKIPPED:
             reason = result.lines.strip()
-            await hands.warn(f"{name}: no trial start was made: {reason}")
+            await ops.warn(f"{name}: no trial start was made: {reason}")
     problems = [
         Problem(Reason.TRIAL_START_FAILED, name, f"{_WHAT[result.end]}:\n{words(result.lines)}\n", _ACTION)
         for name, result in results.items()
@@ -73,11 +73,11 @@ async def trial_start(hands: Hands, step: TrialStart) -> None:
         raise ClusterError(*problems)
 
 
-async def _try_on(hands: Hands, name: str) -> Result:
-    wanted, seconds = hands.target.members[name], hands.deadlines.trial_start
+async def _try_on(ops: Operations, name: str) -> Result:
+    wanted, seconds = ops.target.members[name], ops.deadlines.trial_start
     # The staged leafs, also where a restart keeps the active ones for now: the switch to them may come in this run too.
     how = wanted.member, wanted.revision, wanted.certificates, seconds
-    output = await hands.guarded(
+    output = await ops.guarded(
         name, "trial", **trial_unit.variables(*how), stdin=trial_unit.archive(*how), seconds=seconds + _SECONDS_BESIDE
     )
     try:

@@ -60,18 +60,18 @@ def environment(member: Member, revision: str, certificates: str) -> dict[str, s
     """Return the variables that replace those of the staged revision."""
     layout = member.layout
     bundles = f"{layout.config_dir}/revisions/{revision}"
-    leafs = f"{layout.config_dir}/certificates/{certificates}"
+    leaves = f"{layout.config_dir}/certificates/{certificates}"
     options = {
         "initial-cluster-state": "new",
         "initial-cluster": initial_cluster({member.name: member.peer_url}),
         "initial-cluster-token": "trial",
         "heartbeat-interval": _HEARTBEAT_MILLISECONDS,
         "election-timeout": _ELECTION_MILLISECONDS,
-        "cert-file": f"{leafs}/server.pem",
-        "key-file": f"{leafs}/server-key.pem",
+        "cert-file": f"{leaves}/server.pem",
+        "key-file": f"{leaves}/server-key.pem",
         "trusted-ca-file": f"{bundles}/client-ca.pem",
-        "peer-cert-file": f"{leafs}/peer.pem",
-        "peer-key-file": f"{leafs}/peer-key.pem",
+        "peer-cert-file": f"{leaves}/peer.pem",
+        "peer-key-file": f"{leaves}/peer-key.pem",
         "peer-trusted-ca-file": f"{bundles}/peer-ca.pem",
     }
     return {render.option_variable(name): value for name, value in options.items()}

@@ -18,7 +18,7 @@ from etcd_cluster.planning.steps import (
     DisarmAlarms,
     EnableDowngrade,
     Promote,
-    RecordBirth,
+    RecordBootstrap,
     Reinstall,
     RememberServed,
     RemoveMember,
@@ -33,7 +33,7 @@ from etcd_cluster.planning.steps import (
     TrialStart,
     UpdatePeerUrl,
 )
-from etcd_cluster.planning.target import born_text, quorum
+from etcd_cluster.planning.target import bootstrap_marker, quorum
 from etcd_cluster.rendering import revision as rendering
 from etcd_cluster.rendering.config_diff import former_peer_urls
 from etcd_cluster.versions import minor, text
@@ -54,17 +54,17 @@ def after(state: State, step: Step) -> State:
             return _recovered(state, listed).listing(listed)
         case SwitchCertificates():
             for name in step.names:
-                state = _with_leafs(state, name)
-            if not any(seen.healthy for seen in state.facts.values()):
+                state = _with_leaves(state, name)
+            if not any(host.healthy for host in state.facts.values()):
                 # They may have ended, which is all that kept the members from serving.
                 listed = _remembered(state)
                 state = _recovered(state, listed).listing(listed)
             return state
-        case RecordBirth():
+        case RecordBootstrap():
             for name in step.names:
                 status = state.facts[name].status
                 if status:
-                    state = state.at(name, born=born_text(status.cluster_id, status.member_id))
+                    state = state.at(name, bootstrapped=bootstrap_marker(status.cluster_id, status.member_id))
             return state
         case Restart():
             status = state.facts[step.name].status
@@ -74,7 +74,7 @@ def after(state: State, step: Step) -> State:
             state = _running(state, step.name)
             return state.at(step.name, served_revision=state.target.members[step.name].revision)
         case Reinstall():
-            return _with_leafs(state, step.name).at(
+            return _with_leaves(state, step.name).at(
                 step.name, uninstalled=(), active_revision=state.target.members[step.name].revision
             )
         case RememberServed():
@@ -103,7 +103,7 @@ def after(state: State, step: Step) -> State:
                 lambda status: replace(status, storage_version=f"{step.minor}.0", downgrade_target=step.minor)
             )
         case CancelDowngrade():
-            lowest = min(minor(seen.status.version) for seen in state.facts.values() if seen.status)
+            lowest = min(minor(host.status.version) for host in state.facts.values() if host.status)
             return state.every(lambda status: replace(status, storage_version=f"{text(lowest)}.0", downgrade_target=""))
         case TrialStart() | CheckV2Store() | SaveSnapshot():
             return state
@@ -117,10 +117,10 @@ def _at_new_url(state: State, name: str, member_id: str) -> State:
     )
 
 
-def _with_leafs(state: State, name: str) -> State:
+def _with_leaves(state: State, name: str) -> State:
     """Return the state in which a member uses the leafs that are staged for it."""
-    seen = state.facts[name]
-    loaded, staged = seen.loaded_trust, seen.staged_trust
+    host = state.facts[name]
+    loaded, staged = host.loaded_trust, host.staged_trust
     if loaded and staged:
         loaded = replace(loaded, server_issuer=staged.server_issuer, peer_issuer=staged.peer_issuer)
     return state.at(name, active_certificates=state.target.members[name].certificates, loaded_trust=loaded)
@@ -128,11 +128,11 @@ def _with_leafs(state: State, name: str) -> State:
 
 def _running(state: State, name: str, *, as_is: bool = False, learner: bool = False) -> State:
     """Return the state in which a member was (re)started, on its staged revision unless it starts as it is."""
-    seen, member = state.facts[name], state.member(name)
-    id_ = seen.status.member_id if seen.status else seen.wal.member_id if seen.wal else f"new {name}"
-    revision, certificates, version = seen.active_revision, seen.active_certificates, seen.active_version
-    trust: Trust | None = seen.loaded_trust
-    environment = seen.active_environment
+    host, member = state.facts[name], state.member(name)
+    id_ = host.status.member_id if host.status else host.wal.member_id if host.wal else f"new {name}"
+    revision, certificates, version = host.active_revision, host.active_certificates, host.active_version
+    trust: Trust | None = host.loaded_trust
+    environment = host.active_environment
     if not as_is:
         environment = rendering.environment_text(rendering.environment(member))
         wanted = state.target.members[name]
@@ -140,23 +140,23 @@ def _running(state: State, name: str, *, as_is: bool = False, learner: bool = Fa
         serving = any(other.healthy for other in state.facts.values())
         kept = bool(certificates) and serving and bool(unverified(state.facts, [name]))
         certificates = certificates if kept else wanted.certificates
-        if seen.staged_trust:
-            issued = seen.loaded_trust if kept and seen.loaded_trust else seen.staged_trust
-            trust = replace(seen.staged_trust, server_issuer=issued.server_issuer, peer_issuer=issued.peer_issuer)
-    status = seen.status or MemberStatus(id_, state.cluster_id, version, state.leader, learner, 0, 0, 0, 0)
+        if host.staged_trust:
+            issued = host.loaded_trust if kept and host.loaded_trust else host.staged_trust
+            trust = replace(host.staged_trust, server_issuer=issued.server_issuer, peer_issuer=issued.peer_issuer)
+    status = host.status or MemberStatus(id_, state.cluster_id, version, state.leader, learner, 0, 0, 0, 0)
     status = replace(status, version=version or status.version, is_learner=learner, storage_version=_storage(state))
     state = state.at(
         name,
-        unit={**seen.unit, **_RUNS},
+        unit={**host.unit, **_RUNS},
         running_revision=revision,
         active_revision=revision,
         active_certificates=certificates,
         active_environment=environment,
         active_version=version,
         loaded_trust=trust,
-        uninstalled=() if not as_is else seen.uninstalled,
-        served_revision=revision if seen.served_revision else "",
-        wal=seen.wal or WalIdentity(id_, state.cluster_id),
+        uninstalled=() if not as_is else host.uninstalled,
+        served_revision=revision if host.served_revision else "",
+        wal=host.wal or WalIdentity(id_, state.cluster_id),
         has_wal=True,
         leftover=True,
         status=status,
@@ -168,16 +168,16 @@ def _running(state: State, name: str, *, as_is: bool = False, learner: bool = Fa
 
 
 def _storage(state: State) -> str:
-    return next((seen.status.storage_version for seen in state.facts.values() if seen.status), "")
+    return next((host.status.storage_version for host in state.facts.values() if host.status), "")
 
 
 def _with_settled_versions(state: State) -> State:
     """etcd raises the storage version, and ends a downgrade, once all members run the same minor version."""
-    running = {minor(seen.status.version) for seen in state.facts.values() if seen.status and seen.status.version}
+    running = {minor(host.status.version) for host in state.facts.values() if host.status and host.status.version}
     if len(running) != 1:
         return state
     (only,) = running
-    targets = {seen.status.downgrade_target for seen in state.facts.values() if seen.status} - {""}
+    targets = {host.status.downgrade_target for host in state.facts.values() if host.status} - {""}
     if targets - {text(only)}:
         return state
     return state.every(lambda status: replace(status, storage_version=f"{text(only)}.0", downgrade_target=""))
@@ -191,20 +191,20 @@ def _started_new(state: State, names: Iterable[str]) -> State:
         state = _running(_set_aside(state, name), name)
         status = state.facts[name].status
         if status:
-            state = state.at(name, born=born_text(status.cluster_id, status.member_id))
+            state = state.at(name, bootstrapped=bootstrap_marker(status.cluster_id, status.member_id))
     return state.listing(listed)
 
 
 def _started_existing(state: State, names: Iterable[str]) -> State:
-    was_serving = any(seen.healthy for seen in state.facts.values())
+    was_serving = any(host.healthy for host in state.facts.values())
     listed = state.listed or _remembered(state)
     learners = {entry.member_id for entry in listed if entry.is_learner}
-    floor = max((minor(seen.status.storage_version) for seen in state.facts.values() if seen.status), default=(0, 0))
+    floor = max((minor(host.status.storage_version) for host in state.facts.values() if host.status), default=(0, 0))
     for name in names:
-        seen = state.facts[name]
-        active = minor(seen.active_version)
-        other = bool(seen.active_version) and active != minor(state.member(name).version) and active >= floor
-        learner = seen.wal is not None and seen.wal.member_id in learners
+        host = state.facts[name]
+        active = minor(host.active_version)
+        other = bool(host.active_version) and active != minor(state.member(name).version) and active >= floor
+        learner = host.wal is not None and host.wal.member_id in learners
         state = _running(state, name, as_is=other or name not in state.target.members, learner=learner)
     if not was_serving:
         state = _recovered(state, listed)
@@ -216,8 +216,8 @@ def _recovered(state: State, listed: Iterable[ListedMember]) -> State:
     voters = {entry.member_id for entry in listed if not entry.is_learner}
     running = [
         name
-        for name, seen in state.facts.items()
-        if seen.is_running and seen.query is not Query.CANNOT_ASK and seen.wal and seen.wal.member_id in voters
+        for name, host in state.facts.items()
+        if host.is_running and host.query is not Query.CANNOT_ASK and host.wal and host.wal.member_id in voters
     ]
     if len(running) < quorum(len(voters)):
         return state
@@ -229,10 +229,10 @@ def _recovered(state: State, listed: Iterable[ListedMember]) -> State:
 
 def _serving(state: State, name: str, revision: str) -> State:
     """Return the state in which a member that runs serves too, still on its revision."""
-    seen = state.facts[name]
-    id_ = seen.wal.member_id if seen.wal else f"new {name}"
-    version = seen.active_version or state.member(name).version
-    status = seen.status or MemberStatus(id_, state.cluster_id, version, state.leader, False, 0, 0, 0, 0)
+    host = state.facts[name]
+    id_ = host.wal.member_id if host.wal else f"new {name}"
+    version = host.active_version or state.member(name).version
+    status = host.status or MemberStatus(id_, state.cluster_id, version, state.leader, False, 0, 0, 0, 0)
     status = replace(status, storage_version=_storage(state))
     return state.at(name, running_revision=revision, status=status, healthy=True, query=Query.SERVES)
 
@@ -243,16 +243,16 @@ def _remembered(state: State) -> tuple[ListedMember, ...]:
     names = [*sorted(known), *(name for name in state.target.leaving if _may_be_member(state.facts.get(name)))]
     entries = []
     for name in names:
-        seen = state.facts.get(name)
-        id_ = seen.wal.member_id if seen and seen.wal else f"unknown {name}"
-        former = former_peer_urls(seen) if seen else ()
-        learner = bool(seen and seen.status and seen.status.is_learner)
+        host = state.facts.get(name)
+        id_ = host.wal.member_id if host and host.wal else f"unknown {name}"
+        former = former_peer_urls(host) if host else ()
+        learner = bool(host and host.status and host.status.is_learner)
         entries.append(ListedMember(id_, name, former or (state.member(name).peer_url,), is_learner=learner))
     return tuple(entries)
 
 
-def _may_be_member(seen: HostFacts | None) -> bool:
-    return seen is None or seen.wal is not None
+def _may_be_member(host: HostFacts | None) -> bool:
+    return host is None or host.wal is not None
 
 
 def _set_aside(state: State, name: str) -> State:
@@ -263,7 +263,7 @@ def _set_aside(state: State, name: str) -> State:
         wal=None,
         has_wal=False,
         leftover=False,
-        born=None,
+        bootstrapped=None,
         attempt=None,
         served_revision="",
         status=None,
@@ -281,10 +281,10 @@ def _removed(state: State, step: RemoveMember) -> State:
     state = replace(state, alive=state.alive - {step.member_id}, unclear=unclear)
     if step.host and step.host in state.facts:
         return _set_aside(state, step.host)
-    for name, seen in state.facts.items():
-        if seen.status and seen.status.member_id == step.member_id:
+    for name, host in state.facts.items():
+        if host.status and host.status.member_id == step.member_id:
             # A member that was removed ends by itself; its data stays where it is.
-            state = state.at(name, unit={**seen.unit, **_STOPPED}, running_revision=None, status=None, healthy=False)
+            state = state.at(name, unit={**host.unit, **_STOPPED}, running_revision=None, status=None, healthy=False)
     return state
 
 
@@ -299,8 +299,8 @@ def _joined(state: State, name: str) -> State:
 def _promoted(state: State, name: str) -> State:
     url = state.member(name).peer_url
     listed = tuple(replace(each, is_learner=False) if url in each.peer_urls else each for each in state.listed)
-    seen = state.facts.get(name)
-    if seen and seen.status:
-        voter = replace(seen.status, is_learner=False, leader_id=state.leader)
+    host = state.facts.get(name)
+    if host and host.status:
+        voter = replace(host.status, is_learner=False, leader_id=state.leader)
         state = state.at(name, status=voter, healthy=True, query=Query.SERVES)
     return state.listing(listed)

@@ -29,9 +29,9 @@ def forecast(
 
     The leader that an election will bring is not known, so a step may turn out to concern it.
     """
-    observed = planning.without_strangers(observed, target)
-    down = {name: seen for name, seen in observed.items() if not isinstance(seen, HostFacts)}
-    facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+    observed = planning.without_foreign_hosts(observed, target)
+    down = {name: host for name, host in observed.items() if not isinstance(host, HostFacts)}
+    facts = {name: host for name, host in observed.items() if isinstance(host, HostFacts)}
     state, steps = State(facts, alive, target, unclear or {}), list[Step]()
     done: frozenset[Step] = frozenset()
     while len(steps) < _MOST_STEPS:

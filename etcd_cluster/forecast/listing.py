@@ -26,7 +26,7 @@ class Staging:
 
     client_ca: str | None
     peer_ca: str | None
-    leafs: Mapping[str, str] | None
+    leaves: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ def listing(
     stack has no members yet: then the CA of new certificates may be new to members that run already.
     """
     expected = {
-        name: replace(seen, staged_trust=_staged_trust(stagings.get(name), seen, is_first))
-        if isinstance(seen, HostFacts) and name in target.members
-        else seen
-        for name, seen in planning.without_strangers(observed, target).items()
+        name: replace(host, staged_trust=_staged_trust(stagings.get(name), host, is_first))
+        if isinstance(host, HostFacts) and name in target.members
+        else host
+        for name, host in planning.without_foreign_hosts(observed, target).items()
     }
     foreseen = forecast(expected, target, answers.answering, answers.unclear)
     if not foreseen.steps:
@@ -92,11 +92,11 @@ def _ends(foreseen: Forecast) -> list[str]:
 def _why(step: object, target: Target, expected: Observed, stagings: Mapping[str, Staging]) -> str:
     if not isinstance(step, Restart):
         return ""
-    seen = expected.get(step.name)
-    if not isinstance(seen, HostFacts):
+    host = expected.get(step.name)
+    if not isinstance(host, HostFacts):
         return ""
-    reasons = changes(target.members[step.name].member, seen)
-    staging, loaded = stagings.get(step.name), seen.loaded_trust
+    reasons = changes(target.members[step.name].member, host)
+    staging, loaded = stagings.get(step.name), host.loaded_trust
     if staging and loaded:
         for purpose, trusted, ca in (
             ("client", loaded.client_bundle, staging.client_ca),
@@ -107,20 +107,20 @@ def _why(step: object, target: Target, expected: Observed, stagings: Mapping[str
     return f" ({'; '.join(reasons)})" if reasons else ""
 
 
-def _staged_trust(staging: Staging | None, seen: HostFacts, is_first: bool) -> Trust | None:
+def _staged_trust(staging: Staging | None, host: HostFacts, is_first: bool) -> Trust | None:
     """Return whom a member will trust, and who has issued its certificates.
 
     In a stack that has members, certificates are issued only by a CA that the last run made them trust
     (`etcd.rotation`), so what runs verifies new ones.
     """
-    loaded = seen.loaded_trust
+    loaded = host.loaded_trust
     if staging is None or loaded is None:
         return None
-    leafs = staging.leafs or {}
-    known = pem.trust(staging.client_ca or "", staging.peer_ca or "", leafs.get("server", ""), leafs.get("peer", ""))
+    leaves = staging.leaves or {}
+    known = pem.trust(staging.client_ca or "", staging.peer_ca or "", leaves.get("server", ""), leaves.get("peer", ""))
     client = known.client_bundle if staging.client_ca is not None else loaded.client_bundle | {NEW}
     peer = known.peer_bundle if staging.peer_ca is not None else loaded.peer_bundle | {NEW}
-    if staging.leafs is None:
+    if staging.leaves is None:
         server_issuer = NEW if is_first and NEW in client else ""
         peer_issuer = NEW if is_first and NEW in peer else ""
     else:

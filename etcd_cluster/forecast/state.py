@@ -24,19 +24,19 @@ class State:
     @property
     def listed(self) -> tuple[ListedMember, ...]:
         """The member list; the leader's word counts first."""
-        tellers = [seen for seen in self.facts.values() if seen.healthy and seen.status and seen.members]
-        tellers.sort(key=lambda seen: seen.status is None or seen.status.member_id != seen.status.leader_id)
+        tellers = [host for host in self.facts.values() if host.healthy and host.status and host.members]
+        tellers.sort(key=lambda host: host.status is None or host.status.member_id != host.status.leader_id)
         return tellers[0].members if tellers else ()
 
     @property
     def leader(self) -> str:
         """The id of the leader, empty where nobody tells it."""
-        return next((seen.status.leader_id for seen in self.facts.values() if seen.healthy and seen.status), "")
+        return next((host.status.leader_id for host in self.facts.values() if host.healthy and host.status), "")
 
     @property
     def cluster_id(self) -> str:
-        ids = [seen.status.cluster_id for seen in self.facts.values() if seen.status]
-        ids += [seen.wal.cluster_id for seen in self.facts.values() if seen.wal]
+        ids = [host.status.cluster_id for host in self.facts.values() if host.status]
+        ids += [host.wal.cluster_id for host in self.facts.values() if host.wal]
         return next((each for each in ids if each), self.target.cluster_id or "new")
 
     def at(self, name: str, **changes: object) -> "State":
@@ -48,8 +48,8 @@ class State:
         return replace(
             self,
             facts={
-                name: replace(seen, status=change(seen.status)) if seen.status else seen
-                for name, seen in self.facts.items()
+                name: replace(host, status=change(host.status)) if host.status else host
+                for name, host in self.facts.items()
             },
         )
 
@@ -58,7 +58,7 @@ class State:
         listed = tuple(members)
         return replace(
             self,
-            facts={name: replace(seen, members=listed) if seen.healthy else seen for name, seen in self.facts.items()},
+            facts={name: replace(host, members=listed) if host.healthy else host for name, host in self.facts.items()},
         )
 
     def led_by(self, member_id: str) -> "State":
@@ -68,8 +68,8 @@ class State:
     def handed_over(self, member_id: str) -> "State":
         """Return the state after the leader has handed over, as `execution.restart.hand_over` chooses the heir."""
         heirs = sorted(
-            (name not in self.target.members, name, seen.status.member_id)
-            for name, seen in self.facts.items()
-            if seen.healthy and seen.status and not seen.status.is_learner and seen.status.member_id != member_id
+            (name not in self.target.members, name, host.status.member_id)
+            for name, host in self.facts.items()
+            if host.healthy and host.status and not host.status.is_learner and host.status.member_id != member_id
         )
         return self.led_by(heirs[0][2]) if heirs else self

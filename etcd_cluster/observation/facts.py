@@ -98,7 +98,7 @@ class HostFacts:
     fetch_tool: str | None = None
     stamp: Stamp | None = None
     attempt: str | None = None
-    born: str | None = None
+    bootstrapped: str | None = None
     leftover: bool = False
     wal: wal_file.WalIdentity | None = None
     has_wal: bool = False
@@ -233,7 +233,7 @@ def parse(output: str, before: float, after: float) -> HostFacts:
         fetch_tool=one("fetch") or None,
         stamp=Stamp.parse(stamp) if stamp is not None else None,
         attempt=text("attempt"),
-        born=text("born"),
+        bootstrapped=text("born"),
         leftover=one("leftover") == "yes",
         wal=wal_file.parse(head) if head else None,
         has_wal="wal" in values,

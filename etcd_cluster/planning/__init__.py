@@ -6,10 +6,10 @@ from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.planning.rules import bootstrap, membership, rolling, starts, trial_start, unqueryable, versions
 from etcd_cluster.planning.rules.bootstrap import is_unrecorded
-from etcd_cluster.planning.rules.foreign_hosts import without_strangers
+from etcd_cluster.planning.rules.foreign_hosts import without_foreign_hosts
 from etcd_cluster.planning.rules.not_serving import plan_silent, refuse_copies, refuse_foreign_data
 from etcd_cluster.planning.rules.unqueryable import cannot_ask
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.steps import (
     AddLearner,
     AwaitServing,
@@ -19,7 +19,7 @@ from etcd_cluster.planning.steps import (
     EnableDowngrade,
     Plan,
     Promote,
-    RecordBirth,
+    RecordBootstrap,
     Reinstall,
     RememberServed,
     RemoveMember,
@@ -40,8 +40,8 @@ from etcd_cluster.planning.target import (
     Refusal,
     Target,
     TargetMember,
-    born_cluster,
-    born_text,
+    bootstrap_marker,
+    bootstrapped_cluster,
     quorum,
 )
 from etcd_cluster.reasons import Reason
@@ -57,7 +57,7 @@ __all__ = [
     "Observed",
     "Plan",
     "Promote",
-    "RecordBirth",
+    "RecordBootstrap",
     "Refusal",
     "Reinstall",
     "RememberServed",
@@ -74,16 +74,16 @@ __all__ = [
     "TargetMember",
     "TrialStart",
     "UpdatePeerUrl",
-    "born_cluster",
-    "born_text",
+    "bootstrap_marker",
+    "bootstrapped_cluster",
     "cannot_ask",
     "is_unrecorded",
     "plan",
     "quorum",
-    "without_strangers",
+    "without_foreign_hosts",
 ]
 
-_STAGES: tuple[Callable[[Situation], list[Step]], ...] = (
+_STAGES: tuple[Callable[[ClusterState], list[Step]], ...] = (
     membership.start,
     versions.refuse_mixed,
     membership.drop,
@@ -108,26 +108,26 @@ def plan(
     something else than an answer, with that; `done` are the steps that this run has taken. Only the first step is safe
     for certain: who executes it looks again before the next.
     """
-    observed = without_strangers(observed, target)
-    facts = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, HostFacts)}
-    down = {name: seen for name, seen in sorted(observed.items()) if isinstance(seen, Problem)}
-    staying = {name: seen for name, seen in facts.items() if name in target.members}
+    observed = without_foreign_hosts(observed, target)
+    facts = {name: host for name, host in sorted(observed.items()) if isinstance(host, HostFacts)}
+    down = {name: host for name, host in sorted(observed.items()) if isinstance(host, Problem)}
+    staying = {name: host for name, host in facts.items() if name in target.members}
     wanted_down = {name: problem for name, problem in down.items() if name in target.members}
     refuse_foreign_data(staying, target)
-    now = Situation(facts, down, target, alive, done, unclear or {})
-    if not now.serving:
-        refuse_copies(facts, now)
-        leaving = {name: seen for name, seen in facts.items() if name not in target.members}
-        return trial_start.before(starts.checked(plan_silent(staying, leaving, wanted_down, target), now), now)
-    if begun := bootstrap.go_on(now, wanted_down):
-        return trial_start.before(starts.checked(begun, now), now)
-    return _plan_serving(now)
+    cluster = ClusterState(facts, down, target, alive, done, unclear or {})
+    if not cluster.serving:
+        refuse_copies(facts, cluster)
+        leaving = {name: host for name, host in facts.items() if name not in target.members}
+        return trial_start.before(starts.checked(plan_silent(staying, leaving, wanted_down, target), cluster), cluster)
+    if begun := bootstrap.go_on(cluster, wanted_down):
+        return trial_start.before(starts.checked(begun, cluster), cluster)
+    return _plan_serving(cluster)
 
 
-def _plan_serving(now: Situation) -> Plan:
+def _plan_serving(cluster: ClusterState) -> Plan:
     """Plan stage by stage; what a later stage refuses counts only when no earlier one has anything to do."""
-    corrupt = {member for member, kind in now.alarms if kind == "CORRUPT"}
-    wanted = {entry.member_id: name for name, entry in (*now.by_url.items(), *now.moved.items())}
+    corrupt = {member for member, kind in cluster.alarms if kind == "CORRUPT"}
+    wanted = {entry.member_id: name for name, entry in (*cluster.by_url.items(), *cluster.moved.items())}
     if standing := sorted(corrupt & set(wanted)):
         raise Refusal(
             *(
@@ -143,12 +143,12 @@ def _plan_serving(now: Situation) -> Plan:
     steps: list[Step] = []
     for stage in _STAGES:
         try:
-            steps += stage(now)
+            steps += stage(cluster)
         except Refusal:
             if not steps:
                 raise
             break
-    outside = [starts.held(name, seen) for name, seen in now.wanted_facts.items() if seen.data_holder]
-    told = [*now.down.values(), *unqueryable.problems(now.wanted_facts), *outside]
+    outside = [starts.held(name, host) for name, host in cluster.wanted_facts.items() if host.data_holder]
+    told = [*cluster.down.values(), *unqueryable.problems(cluster.wanted_facts), *outside]
     found = Plan(tuple(steps), tuple(told))
-    return trial_start.before(starts.checked(found, now), now)
+    return trial_start.before(starts.checked(found, cluster), cluster)

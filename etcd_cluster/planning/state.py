@@ -11,7 +11,7 @@ from etcd_cluster.reasons import Reason
 
 
 @dataclass(frozen=True)
-class Situation:
+class ClusterState:
     """What the stages of a plan read; `facts` and `down` have wanted and leaving nodes alike.
 
     `alive` are the ids of listed members that answer although no observed host runs them, `unclear` those of members
@@ -28,17 +28,17 @@ class Situation:
     @cached_property
     def serving(self) -> dict[str, HostFacts]:
         """The hosts whose member gives a linearizable answer."""
-        return {name: seen for name, seen in self.facts.items() if seen.serves}
+        return {name: host for name, host in self.facts.items() if host.serves}
 
     @cached_property
     def wanted_facts(self) -> dict[str, HostFacts]:
         """The hosts of wanted nodes that answered."""
-        return {name: seen for name, seen in self.facts.items() if name in self.target.members}
+        return {name: host for name, host in self.facts.items() if name in self.target.members}
 
     @cached_property
     def leader_id(self) -> str:
         """The id of the leader as the serving members tell it."""
-        return next((seen.status.leader_id for seen in self.serving.values() if seen.status), "")
+        return next((host.status.leader_id for host in self.serving.values() if host.status), "")
 
     @cached_property
     def leader(self) -> str | None:
@@ -49,7 +49,7 @@ class Situation:
     def listed(self) -> tuple[ListedMember, ...]:
         """The member list; the leader's word counts first."""
         tellers = sorted(self.serving.items(), key=lambda item: (not self._leads(item[1]), item[0]))
-        listed = next((seen.members for _, seen in tellers if seen.members), ())
+        listed = next((host.members for _, host in tellers if host.members), ())
         if not listed:
             raise refuse(
                 Reason.MEMBER_LIST_MISSING,
@@ -59,8 +59,8 @@ class Situation:
             )
         return listed
 
-    def _leads(self, seen: HostFacts) -> bool:
-        return seen.status is not None and seen.status.member_id == seen.status.leader_id
+    def _leads(self, host: HostFacts) -> bool:
+        return host.status is not None and host.status.member_id == host.status.leader_id
 
     @cached_property
     def voters(self) -> list[ListedMember]:
@@ -93,9 +93,9 @@ class Situation:
 
         The node then counts as missing and the old member as unwanted: it leaves once the new one votes.
         """
-        seen = self.facts.get(name)
+        host = self.facts.get(name)
         confirmed = self.target.members[name].replaces == entry.member_id
-        return confirmed and seen is not None and not seen.has_wal and self.is_alive(entry)
+        return confirmed and host is not None and not host.has_wal and self.is_alive(entry)
 
     @cached_property
     def missing(self) -> list[str]:
@@ -110,11 +110,11 @@ class Situation:
 
     def node_of(self, member_id: str) -> str | None:
         """Return the observed node that runs a member or holds its data."""
-        for name, seen in self.facts.items():
-            if seen.status and seen.status.member_id == member_id:
+        for name, host in self.facts.items():
+            if host.status and host.status.member_id == member_id:
                 return name
-        for name, seen in self.facts.items():
-            if seen.wal and seen.wal.member_id == member_id:
+        for name, host in self.facts.items():
+            if host.wal and host.wal.member_id == member_id:
                 return name
         return None
 
@@ -135,7 +135,7 @@ class Situation:
         """Return whether a listed member answers, as far as anything tells."""
         if entry.member_id in self.alive:
             return True
-        return any(seen.status and seen.status.member_id == entry.member_id for seen in self.serving.values())
+        return any(host.status and host.status.member_id == entry.member_id for host in self.serving.values())
 
     @cached_property
     def may_run(self) -> frozenset[str]:
@@ -161,7 +161,7 @@ class Situation:
     @cached_property
     def alarms(self) -> frozenset[tuple[str, str]]:
         """The alarms that are raised: member id and kind (`NOSPACE`, `CORRUPT`)."""
-        return frozenset(alarm for seen in self.serving.values() for alarm in seen.alarms)
+        return frozenset(alarm for host in self.serving.values() for alarm in host.alarms)
 
     @cached_property
     def stray_alarms(self) -> tuple[tuple[str, str], ...]:

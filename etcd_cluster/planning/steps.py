@@ -58,7 +58,7 @@ class SwitchCertificates:
 
 
 @dataclass(frozen=True)
-class RecordBirth:
+class RecordBootstrap:
     """Write the born marker and remove `bootstrap.env` where a member serves."""
 
     names: tuple[str, ...]
@@ -227,7 +227,7 @@ Step = (
     | StartExisting
     | AwaitServing
     | SwitchCertificates
-    | RecordBirth
+    | RecordBootstrap
     | Restart
     | Reinstall
     | RememberServed

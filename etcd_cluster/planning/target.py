@@ -97,22 +97,22 @@ class Attempt:
         return cls(told.get("attempt", ""), told.get("cluster", ""))
 
 
-def born_text(cluster_id: str, member_id: str) -> str:
+def bootstrap_marker(cluster_id: str, member_id: str) -> str:
     """Return the born marker of one member."""
     return f"cluster={cluster_id}\nmember={member_id}\n"
 
 
 @cache
-def born_cluster(text: str) -> str:
+def bootstrapped_cluster(text: str) -> str:
     """Return the cluster id that a born marker names."""
     return keyvalue.values(text).get("cluster", "")
 
 
-def cluster_ids(seen: HostFacts) -> set[str]:
+def cluster_ids(host: HostFacts) -> set[str]:
     """Return the ids of the clusters that a host's data, its marker and its running member belong to."""
     ids = {
-        seen.wal.cluster_id if seen.wal else "",
-        seen.status.cluster_id if seen.status else "",
-        born_cluster(seen.born or ""),
+        host.wal.cluster_id if host.wal else "",
+        host.status.cluster_id if host.status else "",
+        bootstrapped_cluster(host.bootstrapped or ""),
     }
     return ids - {""}

@@ -9,12 +9,12 @@ from etcd_cluster.ssh.session import as_text
 Finding = tuple[Reason, str, str]
 
 
-def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> list[Finding]:
+def stamp(member: Member, host: HostFacts, owner: str | None, stack: str) -> list[Finding]:
     """Return whose member the host carries, if it is not this one; `owner` is the id of this stack's cluster."""
-    found = seen.stamp
+    found = host.stamp
     if found is None:
         return []
-    runs = "runs" if seen.is_running else "does not run now"
+    runs = "runs" if host.is_running else "does not run now"
     if found.cluster != owner and found.stack == stack:
         return [
             (
@@ -68,10 +68,10 @@ def stamp(member: Member, seen: HostFacts, owner: str | None, stack: str) -> lis
     return []
 
 
-def things(member: Member, seen: HostFacts) -> list[Finding]:
+def things(member: Member, host: HostFacts) -> list[Finding]:
     """Return what others run or have installed where this program would."""
-    fragment = seen.unit.get("FragmentPath") if seen.stamp is None else None
-    if fragment and seen.is_running:
+    fragment = host.unit.get("FragmentPath") if host.stamp is None else None
+    if fragment and host.is_running:
         return [
             (
                 Reason.FOREIGN_UNIT_RUNNING,
@@ -92,7 +92,7 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
             f"port {port} is taken by {process}",
             f"Stop that process, or choose another {_setting(member, port)}",
         )
-        for port, process in seen.listening
+        for port, process in host.listening
     ]
     if fragment:
         findings.append(
@@ -105,12 +105,12 @@ def things(member: Member, seen: HostFacts) -> list[Finding]:
                 ),
             )
         )
-    if seen.foreign_links:
-        exist, them = ("exists and is", "it") if len(seen.foreign_links) == 1 else ("exist and are", "them")
+    if host.foreign_links:
+        exist, them = ("exists and is", "it") if len(host.foreign_links) == 1 else ("exist and are", "them")
         findings.append(
             (
                 Reason.FOREIGN_LINK,
-                f"{as_text(seen.foreign_links)} {exist} not this program's",
+                f"{as_text(host.foreign_links)} {exist} not this program's",
                 f"Remove {them}, or choose another `paths.bin_dir`",
             )
         )

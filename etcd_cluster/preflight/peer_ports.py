@@ -24,14 +24,14 @@ class Host(Protocol):
 
 def are_known(facts: Mapping[str, HostFacts]) -> bool:
     """Tell whether there is nothing to try: all hosts have a member, which shows that there are ways."""
-    return all(seen.born or seen.is_running for seen in facts.values())
+    return all(host.bootstrapped or host.is_running for host in facts.values())
 
 
 async def problems(
     hosts: Mapping[str, Host], members: Mapping[str, Member], facts: Mapping[str, HostFacts]
 ) -> list[Problem]:
     """Return which hosts do not reach each other; asked are only those on which a member is yet to start."""
-    new = {name for name in hosts if not facts[name].born and not facts[name].is_running}
+    new = {name for name in hosts if not facts[name].bootstrapped and not facts[name].is_running}
     pairs = [pair for pair in itertools.permutations(sorted(hosts), 2) if new & set(pair)]
 
     async def one(start: str, end: str) -> Problem | None:

@@ -12,20 +12,20 @@ from etcd_cluster.ssh.session import as_text
 Finding = tuple[Reason, str, str]
 
 
-def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
+def of_directories(member: Member, host: HostFacts) -> list[Finding]:
     """Return what keeps etcd from its directories; a member that runs shows that it can use those it has."""
     layout = member.layout
-    former = re.search(r"^User=(\S+)$", seen.active_unit, re.MULTILINE)
+    former = re.search(r"^User=(\S+)$", host.active_unit, re.MULTILINE)
     found: list[Finding] = []
-    wanted = (("data_dir", seen.data_dir, seen.active_data), ("wal_dir", seen.wal_dir, seen.active_wal))
+    wanted = (("data_dir", host.data_dir, host.active_data), ("wal_dir", host.wal_dir, host.active_wal))
     for setting, directory, active in wanted:
         in_use = directory is not None and active in (directory.path, f"{directory.path}/wal")
-        if directory is not None and not seen.is_moving and not (in_use and seen.is_running):
+        if directory is not None and not host.is_moving and not (in_use and host.is_running):
             account = former[1] if former else None
             found += directories.findings(
-                directory, setting, member.user, member.group, account, is_new=seen.stamp is None
+                directory, setting, member.user, member.group, account, is_new=host.stamp is None
             )
-    if seen.is_running:
+    if host.is_running:
         return found
     settings = {
         layout.bin_dir: "bin_dir",
@@ -33,7 +33,7 @@ def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
         layout.config_dir.rpartition("/")[0]: "config_dir",
         layout.data_dir.rpartition("/")[0]: "data_dir",
     }
-    for each in seen.closed:
+    for each in host.closed:
         if not each.access.lets_pass(member.user, member.group):
             setting = settings.get(each.path, "wal_dir")
             found.append(
@@ -49,14 +49,14 @@ def of_directories(member: Member, seen: HostFacts) -> list[Finding]:
     return found
 
 
-def of_address(member: Member, seen: HostFacts) -> list[Finding]:
+def of_address(member: Member, host: HostFacts) -> list[Finding]:
     """Return that etcd could not listen at the member's address; where it does so now, it can."""
     try:
         wanted = ipaddress.ip_address(member.address)
     except ValueError:
         return []
-    own = [ipaddress.ip_address(each) for each in seen.addresses]
-    if not own or wanted in own or f"{listen_host(member.address)}:" in seen.active_environment:
+    own = [ipaddress.ip_address(each) for each in host.addresses]
+    if not own or wanted in own or f"{listen_host(member.address)}:" in host.active_environment:
         return []
     others = as_text([str(each) for each in own if not each.is_loopback and not each.is_link_local])
     return [

@@ -15,7 +15,7 @@ _ALLOWED_NAME = "peer-cert-allowed-cn"
 
 def problems(before: Mapping[str, Any], after: Mapping[str, Any], facts: Mapping[str, HostFacts]) -> list[Problem]:
     """Return what is wrong; `before` and `after` are Preflight's inputs of the last time and of now."""
-    running = {name: seen for name, seen in facts.items() if seen.is_running and seen.loaded_trust}
+    running = {name: host for name, host in facts.items() if host.is_running and host.loaded_trust}
     found = rotation.problems(
         before.get("authorities", {}),
         after["authorities"],
@@ -25,9 +25,9 @@ def problems(before: Mapping[str, Any], after: Mapping[str, Any], facts: Mapping
     name = after.get("certificates", {}).get("peer_common_name", "")
     if name:
         environments = {
-            node: (seen.loaded_trust, parse_environment(seen.active_environment))
-            for node, seen in running.items()
-            if seen.loaded_trust
+            node: (host.loaded_trust, parse_environment(host.active_environment))
+            for node, host in running.items()
+            if host.loaded_trust
         }
         found += rotation.name_problems(name, _allowed(after), environments)
     return found or _unfinished(before.get("authorities", {}), after["authorities"], running)
@@ -47,8 +47,8 @@ def _unfinished(before: Mapping[str, Any], after: Mapping[str, Any], running: Ma
     trusts = {f"CA {issuing}" if name == known["issuer"] else name for name in known["trusts"]}
     behind = [
         name
-        for name, seen in sorted(running.items())
-        if seen.loaded_trust and len(seen.loaded_trust.client_bundle) < len(trusts)
+        for name, host in sorted(running.items())
+        if host.loaded_trust and len(host.loaded_trust.client_bundle) < len(trusts)
     ]
     if not behind:
         return []
@@ -94,7 +94,7 @@ def _shared(inputs: Mapping[str, Any]) -> bool:
 
 def _issuing(running: Mapping[str, HostFacts]) -> dict[str, str]:
     """Return the id of the CA that issued what the members use, by purpose, where they all use the same one."""
-    trusts = [seen.loaded_trust for seen in running.values() if seen.loaded_trust]
+    trusts = [host.loaded_trust for host in running.values() if host.loaded_trust]
     ids = {"client": {trust.server_issuer for trust in trusts}, "peer": {trust.peer_issuer for trust in trusts}}
     return {
         purpose: found

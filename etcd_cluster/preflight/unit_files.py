@@ -9,13 +9,13 @@ from etcd_cluster.specs.member import Member
 from etcd_cluster.specs.paths import UNIT_FILE
 
 
-def problems(member: Member, seen: HostFacts) -> list[Problem]:
+def problems(member: Member, host: HostFacts) -> list[Problem]:
     """Return what would make a start another than the settings say.
 
     A drop-in that named a file of settings once made a member form a cluster of its own, without TLS.
     """
     found: list[tuple[Reason, str, str]] = []
-    if drop_ins.mask(seen.unit):
+    if drop_ins.mask(host.unit):
         found.append(
             (
                 Reason.UNIT_MASKED,
@@ -23,11 +23,11 @@ def problems(member: Member, seen: HostFacts) -> list[Problem]:
                 "Run `systemctl unmask etcd.service` there, or find out who masked it",
             )
         )
-    if drop_ins.is_overridden(fragment := seen.unit.get("FragmentPath", "")):
+    if drop_ins.is_overridden(fragment := host.unit.get("FragmentPath", "")):
         found.append(
             (Reason.UNIT_OVERRIDDEN, f"systemd reads {fragment} in place of {UNIT_FILE}", f"Remove {fragment} there")
         )
-    rendered = list(revision.environment(member)) if seen.drop_ins else []
+    rendered = list(revision.environment(member)) if host.drop_ins else []
     found += [
         (
             Reason.UNIT_DROP_IN,
@@ -37,6 +37,6 @@ def problems(member: Member, seen: HostFacts) -> list[Problem]:
                 "etcd's options belong below `etcd` in the settings"
             ),
         )
-        for text in drop_ins.findings(seen.drop_ins, rendered)
+        for text in drop_ins.findings(host.drop_ins, rendered)
     ]
     return [Problem(reason, member.name, what, action) for reason, what, action in found]

@@ -17,24 +17,24 @@ def parse_environment(text: str) -> dict[str, str]:
     return {match[1]: _ESCAPED.sub(r"\1", match[2]) for match in matches if match}
 
 
-def changes(member: Member, seen: HostFacts) -> list[str]:
+def changes(member: Member, host: HostFacts) -> list[str]:
     """Return each setting whose change takes a restart, as `heartbeat-interval 250 → 300`.
 
     The CA bundles are not compared: Preflight does not know the new ones yet.
     """
-    if not seen.active_environment:
+    if not host.active_environment:
         return []
-    before, after = parse_environment(seen.active_environment), revision.environment(member)
+    before, after = parse_environment(host.active_environment), revision.environment(member)
     before.pop(revision.REVISION_VARIABLE, None)
     found = [
         f"{_option(name)} {before.get(name, '(unset)')} → {after.get(name, '(unset)')}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     ]
-    version = seen.status.version if seen.status else seen.active_version
+    version = host.status.version if host.status else host.active_version
     if version and version != member.version:
         found.insert(0, f"version {version} → {member.version}")
-    if _unit_differs(seen.active_unit, revision.unit(member), same_options=before.keys() == after.keys()):
+    if _unit_differs(host.active_unit, revision.unit(member), same_options=before.keys() == after.keys()):
         found.append("the systemd unit")
     return found
 
@@ -46,17 +46,17 @@ def _unit_differs(before: str, after: str, *, same_options: bool) -> bool:
     return same_options or _UNSET.sub("", before) != _UNSET.sub("", after) or not _UNSET.search(before)
 
 
-def former_urls(member: Member, seen: HostFacts) -> tuple[str, ...]:
+def former_urls(member: Member, host: HostFacts) -> tuple[str, ...]:
     """Return the client URLs that a host's active revision advertises, if they are not those that are wanted."""
-    told = parse_environment(seen.active_environment).get(revision.option_variable("advertise-client-urls"), "")
+    told = parse_environment(host.active_environment).get(revision.option_variable("advertise-client-urls"), "")
     urls = tuple(filter(None, told.split(",")))
     return urls if urls != (member.client_url,) else ()
 
 
-def former_peer_urls(seen: HostFacts) -> tuple[str, ...]:
+def former_peer_urls(host: HostFacts) -> tuple[str, ...]:
     """Return the peer URLs that a host's active revision advertises, empty where it has none."""
     name = revision.option_variable("initial-advertise-peer-urls")
-    return tuple(filter(None, parse_environment(seen.active_environment).get(name, "").split(",")))
+    return tuple(filter(None, parse_environment(host.active_environment).get(name, "").split(",")))
 
 
 def _option(variable: str) -> str:

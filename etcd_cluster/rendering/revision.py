@@ -52,7 +52,7 @@ def environment(member: members.Member) -> dict[str, str]:
     Without it a member whose disk is not mounted would start as a healthy new cluster of one.
     """
     layout = member.layout
-    leafs = layout.active_certificates
+    leaves = layout.active_certificates
     bundles = f"{layout.active_revision}"
     listen = members.listen_host(member.address)
     # Which of the former addresses the host still has is not known here; Go listens on IPv6 with this as well.
@@ -69,12 +69,12 @@ def environment(member: members.Member) -> dict[str, str]:
         "initial-advertise-peer-urls": member.peer_url,
         "advertise-client-urls": member.client_url,
         "initial-cluster-state": "existing",
-        "cert-file": f"{leafs}/server.pem",
-        "key-file": f"{leafs}/server-key.pem",
+        "cert-file": f"{leaves}/server.pem",
+        "key-file": f"{leaves}/server-key.pem",
         "client-cert-auth": "true",
         "trusted-ca-file": f"{bundles}/client-ca.pem",
-        "peer-cert-file": f"{leafs}/peer.pem",
-        "peer-key-file": f"{leafs}/peer-key.pem",
+        "peer-cert-file": f"{leaves}/peer.pem",
+        "peer-key-file": f"{leaves}/peer-key.pem",
         "peer-client-cert-auth": "true",
         "peer-trusted-ca-file": f"{bundles}/peer-ca.pem",
         **dict(sorted(member.options.items())),
@@ -143,10 +143,10 @@ def revision(member: members.Member, client_ca: str, peer_ca: str) -> tuple[str,
     return name, files
 
 
-def certificate_set(leafs: Mapping[str, str], keys: Mapping[str, str]) -> tuple[str, dict[str, StagedFile]]:
+def certificate_set(leaves: Mapping[str, str], keys: Mapping[str, str]) -> tuple[str, dict[str, StagedFile]]:
     """Return the name and the files of the leaf certificates, which take effect without a restart."""
     files = {
-        **{f"{name}.pem": StagedFile(text, private=True) for name, text in leafs.items()},
+        **{f"{name}.pem": StagedFile(text, private=True) for name, text in leaves.items()},
         **{f"{name}-key.pem": StagedFile(text, private=True) for name, text in keys.items()},
     }
     return digest(files), files

@@ -50,10 +50,10 @@ class Host(Resource):
         """Count damage to the installed binaries; a host that cannot be reached keeps its last values."""
         member = Member.from_inputs(state["member"])
         try:
-            seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
+            host = await self.context.look(member.name, state["connection"], member, state["seconds"])
         except ClusterError:
             return state
-        return state if seen.binaries_whole else {**state, "damage": state["damage"] + 1}
+        return state if host.binaries_whole else {**state, "damage": state["damage"] + 1}
 
     async def delete(self, urn: str, state: Properties) -> None:
         """Remove all that is ours, without a word where another stamp stands by now.
@@ -91,13 +91,13 @@ class Host(Resource):
     async def _refuse_voter(self, state: Properties, member: Member) -> None:
         """Refuse to stop a member that serves: Rollout stops it in a destroy, and removes it where its node leaves."""
         self.context.forget_looks()
-        seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
-        own = seen.stamp is not None and seen.stamp.host == state["host_id"]
-        if own and seen.healthy and seen.status and any(e.member_id == seen.status.member_id for e in seen.members):
+        host = await self.context.look(member.name, state["connection"], member, state["seconds"])
+        own = host.stamp is not None and host.stamp.host == state["host_id"]
+        if own and host.healthy and host.status and any(e.member_id == host.status.member_id for e in host.members):
             raise refuse(
                 Reason.MEMBER_SERVING,
                 member.name,
-                f"it still serves as member {seen.status.member_id} of its cluster, so nothing was removed there",
+                f"it still serves as member {host.status.member_id} of its cluster, so nothing was removed there",
                 "Run `pulumi up` without `--target`, which removes the member first; to remove the whole cluster, run "
                 "`pulumi destroy`",
             )

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from etcd_cluster import lease
-from etcd_cluster.convergence.unobserved_members import alive_elsewhere
+from etcd_cluster.convergence.unobserved_members import ask_unobserved_members
 from etcd_cluster.ec2 import layout, replacement
 from etcd_cluster.errors import Cancelled, ClusterError, Problem, Unreachable
-from etcd_cluster.execution import Deadlines, Hands
+from etcd_cluster.execution import Deadlines, Operations
 from etcd_cluster.execution.members import stop
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.planning import Observed, Target, TargetMember
@@ -91,16 +91,16 @@ class InstancePreflight(Resource):
                     raise
                 return error.problems[0]
 
-        seen = await asyncio.gather(*(look(node) for node in members))
-        observed = dict(zip(members, seen, strict=True))
+        host = await asyncio.gather(*(look(node) for node in members))
+        observed = dict(zip(members, host, strict=True))
         addresses = {node: Address.from_inputs(each) for node, each in connections.items()}
-        answers = await alive_elsewhere(self.context.pool, addresses, members, observed, seconds)
+        answers = await ask_unobserved_members(self.context.pool, addresses, members, observed, seconds)
         return replacement.judge(name, members, observed, answers), observed
 
     async def _stop(
         self, urn: str, name: str, observed: Observed, old: Mapping[str, Any], new: Mapping[str, Any]
     ) -> None:
-        facts = {node: seen for node, seen in observed.items() if isinstance(seen, HostFacts)}
+        facts = {node: host for node, host in observed.items() if isinstance(host, HostFacts)}
         if name not in facts or not facts[name].is_running:
             return
         if self.context.cancelled.is_set():
@@ -132,7 +132,7 @@ class InstancePreflight(Resource):
         target = Target({node: TargetMember(member, "", "") for node, member in members.items()})
         await say(f"Stopping {name} before its instance is replaced")
         async with lease.held(sessions, len(members), f"run-{secrets.token_hex(6)}", command) as hold:
-            await stop(Hands(sessions, target, hold, deadlines, None, say, None, facts), name)
+            await stop(Operations(sessions, target, hold, deadlines, None, say, None, facts), name)
 
 
 def _ever(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from etcd_cluster import planning
 from etcd_cluster.certificates import former_addresses, pem, rotation
 from etcd_cluster.convergence import confirmation
-from etcd_cluster.convergence.unobserved_members import alive_elsewhere
+from etcd_cluster.convergence.unobserved_members import ask_unobserved_members
 from etcd_cluster.ec2 import layout
 from etcd_cluster.errors import ClusterError, Problem, Unreachable
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.planning import Attempt, Target, TargetMember
-from etcd_cluster.preflight import host, peer_ports, trust_changes
+from etcd_cluster.preflight import host_checks, peer_ports, trust_changes
 from etcd_cluster.rendering.config_diff import changes
 from etcd_cluster.specs.member import Member
 from etcd_cluster.ssh import agent
@@ -27,13 +27,13 @@ _ONLY_REMEMBERED = frozenset({"cluster_id", "born", "certificates", "hosts", "tr
 
 def _born(facts: Mapping[str, HostFacts]) -> set[str]:
     """Return the nodes that have had a member, as far as the hosts and the member list tell."""
-    born = {name: seen for name, seen in facts.items() if seen.born}
-    listed = {entry.name for seen in facts.values() for entry in seen.members}
-    first = {name for seen in born.values() for name in Attempt.parse(seen.attempt or "").names}
-    return (born.keys() | listed | first) - {""}
+    bootstrapped = {name: host for name, host in facts.items() if host.bootstrapped}
+    listed = {entry.name for host in facts.values() for entry in host.members}
+    first = {name for host in bootstrapped.values() for name in Attempt.parse(host.attempt or "").names}
+    return (bootstrapped.keys() | listed | first) - {""}
 
 
-class _Doubtful(planning.Refusal):
+class _Unconfirmed(planning.Refusal):
     """A refusal that rests on members that did not answer at one look."""
 
 
@@ -129,7 +129,7 @@ class Preflight(Resource):
 
         `before` are the inputs of the last time; the nodes that only they have are leaving.
         """
-        if problem := host.stale_agent_problem():
+        if problem := host_checks.stale_agent_problem():
             raise ClusterError(problem)
         await self._warn_of_agent(urn, inputs["connections"])
         members = {name: Member.from_inputs(each) for name, each in inputs["members"].items()}
@@ -137,10 +137,10 @@ class Preflight(Resource):
         leaving = {name: Member.from_inputs(each) for name, each in left.items() if not has_unknown(each)}
         connections = {**{name: before["connections"][name] for name in leaving}, **inputs["connections"]}
         looks = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
-        facts = {name: seen for name, seen in looks.items() if isinstance(seen, HostFacts)}
-        down = {name: seen.problems[0] for name, seen in looks.items() if isinstance(seen, Unreachable)}
-        born = _born(facts).union(inputs.get("born", ()))
-        inputs["born"] = sorted(born & members.keys())
+        facts = {name: host for name, host in looks.items() if isinstance(host, HostFacts)}
+        down = {name: host.problems[0] for name, host in looks.items() if isinstance(host, Unreachable)}
+        bootstrapped = _born(facts).union(inputs.get("born", ()))
+        inputs["born"] = sorted(bootstrapped & members.keys())
         if inputs.get("certificates", {}).get("keep_former_addresses"):
             earlier = {name: each for name, each in before.get("members", {}).items() if name in inputs["born"]}
             members = former_addresses.with_former(earlier, members, facts, inputs["born"])
@@ -148,25 +148,25 @@ class Preflight(Resource):
                 name: former_addresses.noted(inputs["members"][name], member) for name, member in members.items()
             }
         # Nobody relies on the CAs of a cluster that has never served; where all its nodes leave, it has.
-        if born and (parting := trust_changes.problems(before, inputs, facts)):
+        if bootstrapped and (parting := trust_changes.problems(before, inputs, facts)):
             raise ClusterError(*parting)
         made_from = rotation.kept(before.get("certificates", {}), inputs.get("certificates", {}), inputs["authorities"])
         for line in made_from:
             await self._tell_once(urn, line)
-        if born:
+        if bootstrapped:
             for line in trust_changes.lost_names(before, inputs):
                 await self._tell_once(urn, line, warning=True)
         problems = [
             problem
-            for name, seen in looks.items()
-            if isinstance(seen, ClusterError) and name not in down and name in members
-            for problem in seen.problems
+            for name, host in looks.items()
+            if isinstance(host, ClusterError) and name not in down and name in members
+            for problem in host.problems
         ]
         owner = inputs["owner"] if "owner" in before else self._recognised(inputs, members, facts)
         if owner and "owner" not in before:
             inputs["owner"] = owner
             await self.warn(urn, "The state knows no cluster, but the hosts carry this stack's; it is adopted")
-        expected = host.Expectation(
+        expected = host_checks.Expectation(
             owner=owner,
             checksums=inputs["checksums"],
             source=inputs["source"],
@@ -176,8 +176,8 @@ class Preflight(Resource):
         for name, member in members.items():
             if name in facts:
                 architecture = inputs["architectures"].get(name)
-                problems += host.host_problems(member, facts[name], architecture, expected)
-                for warning in host.host_warnings(member, facts[name]):
+                problems += host_checks.host_problems(member, facts[name], architecture, expected)
+                for warning in host_checks.host_warnings(member, facts[name]):
                     await self._tell_once(urn, str(warning), warning=True)
         if problems:
             raise ClusterError(*problems, *(problem for name, problem in down.items() if name in members))
@@ -202,7 +202,7 @@ class Preflight(Resource):
 
         try:
             await plan()
-        except _Doubtful as refusal:
+        except _Unconfirmed as refusal:
             seconds = confirmation.election_seconds(members.values())
             await self.say(
                 urn, f"Looking once more in {seconds:.0f} s, since this may pass: {refusal.problems[0].what}"
@@ -210,10 +210,10 @@ class Preflight(Resource):
             await asyncio.sleep(seconds)
             self.context.forget_looks()
             again = await self._looks(connections, {**leaving, **members}, inputs["command_seconds"])
-            facts.update({name: seen for name, seen in again.items() if name in facts and isinstance(seen, HostFacts)})
+            facts.update({name: host for name, host in again.items() if name in facts and isinstance(host, HostFacts)})
             await plan()
         # The id of a bootstrap that was not recorded yet is none to hold on to: it may be begun again.
-        told = (seen.status.cluster_id for seen in facts.values() if seen.status and not planning.is_unrecorded(facts))
+        told = (host.status.cluster_id for host in facts.values() if host.status and not planning.is_unrecorded(facts))
         known = inputs["cluster_id"] or next(told, "")
         return await self._with_seen_keys(inputs["connections"], facts), known
 
@@ -226,7 +226,7 @@ class Preflight(Resource):
         stamps = {name: facts[name].stamp for name in members if name in facts and facts[name].stamp}
         owners = {stamp.cluster for stamp in stamps.values() if stamp}
         own = all(stamp and stamp.stack == inputs["stack"] and stamp.node == name for name, stamp in stamps.items())
-        running = [seen.loaded_trust for name, seen in facts.items() if name in stamps and seen.loaded_trust]
+        running = [host.loaded_trust for name, host in facts.items() if name in stamps and host.loaded_trust]
         if len(owners) != 1 or not own or not running:
             return None
         texts = {purpose: "".join(each["texts"]) for purpose, each in inputs["authorities"].items()}
@@ -270,9 +270,9 @@ class Preflight(Resource):
         """Return the target as far as it is known before anything is staged: which members must restart."""
         targets = {}
         for name, member in members.items():
-            seen = facts.get(name, HostFacts())
-            revision = _PENDING if changes(member, seen) else seen.running_revision or seen.active_revision
-            targets[name] = TargetMember(member, revision, seen.active_certificates, replaces.get(name))
+            host = facts.get(name, HostFacts())
+            revision = _PENDING if changes(member, host) else host.running_revision or host.active_revision
+            targets[name] = TargetMember(member, revision, host.active_certificates, replaces.get(name))
         return Target(targets, cluster_id, leaving, known, trial_start)
 
     async def _plan(
@@ -281,13 +281,13 @@ class Preflight(Resource):
         """Plan as Rollout will, and refuse what it would refuse; Rollout's own check lists the steps."""
         nodes = {**target.leaving, **{name: wanted.member for name, wanted in target.members.items()}}
         addresses = {name: Address.from_inputs(each) for name, each in connections.items()}
-        observed = planning.without_strangers(observed, target)
-        answers = await alive_elsewhere(self.context.pool, addresses, nodes, observed, seconds)
-        facts = {name: seen for name, seen in observed.items() if isinstance(seen, HostFacts)}
+        observed = planning.without_foreign_hosts(observed, target)
+        answers = await ask_unobserved_members(self.context.pool, addresses, nodes, observed, seconds)
+        facts = {name: host for name, host in observed.items() if isinstance(host, HostFacts)}
         try:
             plan = planning.plan(observed, target, answers.answering, unclear=answers.unclear)
         except planning.Refusal as refusal:
-            broken = [name for name, seen in facts.items() if planning.cannot_ask(seen) and not seen.binaries_whole]
+            broken = [name for name, host in facts.items() if planning.cannot_ask(host) and not host.binaries_whole]
             if broken:
                 await self._tell_once(
                     urn,
@@ -297,7 +297,9 @@ class Preflight(Resource):
                 )
                 return
             raise (
-                _Doubtful(*refusal.problems) if confirmation.is_passing(target, facts, answers.may_run) else refusal
+                _Unconfirmed(*refusal.problems)
+                if confirmation.may_be_transient(target, facts, answers.may_run)
+                else refusal
             ) from None
         for warning in plan.warnings:
             await self._tell_once(urn, str(warning), warning=True)

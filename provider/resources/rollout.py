@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from etcd_cluster import lease, scripts
 from etcd_cluster.certificates import former_addresses
 from etcd_cluster.convergence import loop
-from etcd_cluster.convergence.loop import Run
+from etcd_cluster.convergence.loop import RolloutContext
 from etcd_cluster.errors import ClusterError, Problem
 from etcd_cluster.execution import Deadlines, Snapshots
 from etcd_cluster.planning import Refusal, Target, TargetMember
@@ -168,14 +168,14 @@ class Rollout(Resource):
             member = Member.from_inputs(state["members"][name])
             seconds = state["deadlines"]["command"]
             try:
-                seen = await self.context.look(name, state["connections"][name], member, seconds)
+                host = await self.context.look(name, state["connections"][name], member, seconds)
             except ClusterError:
                 return state["running"].get(name)
             # One of another cluster was restored by hand, or its disk was swapped; the update says what to do.
-            foreign = seen.status is not None and seen.status.cluster_id != state["cluster_id"]
-            odd = seen.uninstalled or seen.is_switched or seen.is_unproven or seen.has_former or foreign
-            revision = seen.running_revision if seen.is_active and not odd else ""
-            return {"revision": revision or "", "certificates": seen.active_certificates}
+            foreign = host.status is not None and host.status.cluster_id != state["cluster_id"]
+            odd = host.uninstalled or host.is_switched or host.is_unproven or host.has_former or foreign
+            revision = host.running_revision if host.is_active and not odd else ""
+            return {"revision": revision or "", "certificates": host.active_certificates}
 
         names = list(state["members"])
         running = dict(zip(names, await asyncio.gather(*(look(name) for name in names)), strict=True))
@@ -221,7 +221,7 @@ class Rollout(Resource):
     def _refuse_part(self, state: Properties) -> None:
         """Refuse a destroy with `--target`: it would stop all members and leave most of the stack."""
         run = self.context.run
-        hosts = {machine(host["connection"]) for host in run.known("etcd:index:Host")}
+        hosts = {machine(each["connection"]) for each in run.known("etcd:index:Host")}
         whole = run.known("etcd:index:Preflight") or hosts.issuperset(map(machine, state["connections"].values()))
         if run.read and not whole:
             raise ClusterError.of(
@@ -255,7 +255,7 @@ class Rollout(Resource):
             await self.warn(urn, message)
 
         connections = {**state.get("connections", {}), **inputs["connections"]}
-        run = Run(
+        run = RolloutContext(
             pool=self.context.pool,
             addresses={name: Address.from_inputs(each) for name, each in connections.items()},
             deadlines=Deadlines(**_deadlines(inputs)),

@@ -18,18 +18,18 @@ def _staged(inputs: Mapping[str, Any]) -> tuple[Properties, list[tuple[str, str,
     """Return the outputs that name what is staged, and each directory: where, its name, its content."""
     member = Member.from_inputs(inputs["member"])
     revision, files = render.revision(member, inputs["client_ca"], inputs["peer_ca"])
-    certificates, leafs = render.certificate_set(inputs["leafs"], inputs["keys"])
+    certificates, leaves = render.certificate_set(inputs["leafs"], inputs["keys"])
     config = member.layout.config_dir
     names = {"revision": revision, "certificates": certificates, "valid_from": _valid_from(inputs["leafs"])}
     return names, [
         (f"{config}/revisions", revision, render.archive(files)),
-        (f"{config}/certificates", certificates, render.archive(leafs)),
+        (f"{config}/certificates", certificates, render.archive(leaves)),
     ]
 
 
-def _valid_from(leafs: Mapping[str, str]) -> str:
+def _valid_from(leaves: Mapping[str, str]) -> str:
     """Return the moment from which all leafs are valid, as ISO 8601 in UTC."""
-    starts = [x509.load_pem_x509_certificate(pem.encode()).not_valid_before_utc for pem in leafs.values()]
+    starts = [x509.load_pem_x509_certificate(pem.encode()).not_valid_before_utc for pem in leaves.values()]
     return max(starts, default=datetime.datetime.fromtimestamp(0, datetime.UTC)).isoformat()
 
 
@@ -78,10 +78,10 @@ class Service(Resource):
         """Report what is no longer staged whole as missing, so that it is staged again."""
         member = Member.from_inputs(state["member"])
         try:
-            seen = await self.context.look(member.name, state["connection"], member, state["seconds"])
+            host = await self.context.look(member.name, state["connection"], member, state["seconds"])
         except ClusterError:
             return state
-        lost = [key for key in ("revision", "certificates") if state[key] not in seen.staged]
+        lost = [key for key in ("revision", "certificates") if state[key] not in host.staged]
         return {**state, **dict.fromkeys(lost, "")}
 
     async def _stage(self, inputs: Properties) -> Properties:

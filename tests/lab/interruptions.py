@@ -69,8 +69,8 @@ def is_whole(stack: Stack, client: Client, nodes: Sequence[str]) -> None:
     listed = client.json("member", "list")["members"]
     assert sorted(member.get("name", "") for member in listed) == sorted(nodes)
     assert not [member for member in listed if member.get("isLearner")]
-    born = {stack.hosts[node].run("sed -n 's/^cluster=//p' /etc/etcd/born").stdout.strip() for node in nodes}
-    assert born == {outputs["cluster_id"]}
+    bootstrapped = {stack.hosts[node].run("sed -n 's/^cluster=//p' /etc/etcd/born").stdout.strip() for node in nodes}
+    assert bootstrapped == {outputs["cluster_id"]}
     for node, host in stack.hosts.items():
         runs = bool(main_pid(host))
         assert runs == (node in nodes), f"etcd on {node} {'runs' if runs else 'does not run'}"

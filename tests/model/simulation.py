@@ -16,13 +16,13 @@ from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts, ListedMember, MemberStatus
 from etcd_cluster.observation.query import Query
 from etcd_cluster.observation.wal import WalIdentity
-from etcd_cluster.planning import Attempt, Observed, Step, Target, TargetMember, born_text, quorum
+from etcd_cluster.planning import Attempt, Observed, Step, Target, TargetMember, bootstrap_marker, quorum
 from etcd_cluster.specs.member import Member
 from etcd_cluster.versions import Minor, minor, text
 from tests.unit.samples import CLUSTER, LAYOUT, down
 
 WANTED = "r1"
-LEAFS = "c1"
+LEAVES = "c1"
 OTHERS = "beef"
 
 
@@ -38,8 +38,8 @@ class Host(NamedTuple):
     data: str = ""
     runs: str = ""
     active: str = WANTED
-    leafs: str = LEAFS
-    born: bool = True
+    leaves: str = LEAVES
+    bootstrapped: bool = True
     reachable: bool = True
     powered: bool = True
     sick: bool = False
@@ -66,7 +66,7 @@ class _Fields(NamedTuple):
     alarm: tuple[str, str] | None = None
     storage: str = ""
     downgrade: str = ""
-    born: bool = True
+    bootstrapped: bool = True
 
 
 class World(_Fields):
@@ -164,7 +164,7 @@ class Wish:
         """The target as the planner takes it."""
         replaces = dict(self.confirmed)
         members = {
-            name: TargetMember(member(name, place, self.version(WANTED)), WANTED, LEAFS, replaces.get(name))
+            name: TargetMember(member(name, place, self.version(WANTED)), WANTED, LEAVES, replaces.get(name))
             for name, place in self.places.items()
         }
         leaving = {name: member(name, place, self.version(WANTED)) for name, place in self.leaving.items()}
@@ -293,12 +293,12 @@ def facts(
     return HostFacts(
         machine="x86_64",
         attempt=attempt_text if host.attempt else None,
-        born=born_text(cluster, host.data) if host.born else None,
+        bootstrapped=bootstrap_marker(cluster, host.data) if host.bootstrapped else None,
         leftover=bool(host.data),
         wal=WalIdentity(host.data, cluster) if host.data else None,
         has_wal=bool(host.data),
         active_revision=host.active,
-        active_certificates=host.leafs,
+        active_certificates=host.leaves,
         active_version=version,
         running_revision=host.runs or None,
         served_revision=host.served,
@@ -326,7 +326,9 @@ def others(host: Host) -> HostFacts:
     """Return what a look at a host of another cluster shows: a member that serves, and all is well."""
     seen = facts(host, "3.6.16", None, (ListedMember(host.data, "x", (url(host.place),), False),), True, (), "", OTHERS)
     status = MemberStatus(host.data, OTHERS, "3.6.16", host.data, False, 2, 100, 100, 20480)
-    return replace(seen, born=born_text(OTHERS, host.data), wal=WalIdentity(host.data, OTHERS), status=status)
+    return replace(
+        seen, bootstrapped=bootstrap_marker(OTHERS, host.data), wal=WalIdentity(host.data, OTHERS), status=status
+    )
 
 
 def attempt(wish: Wish, token: str = "t1") -> str:
@@ -395,7 +397,7 @@ def _trial(world: World, step: planning.TrialStart, wish: Wish) -> Done:
 def _could_serve(world: World, host: Host) -> bool:
     """Return whether a member is stopped and could start on its data."""
     has_own = (entry := world.entry_at(host.place)) is not None and entry.id == host.data
-    return world.born and has_own and host.powered and host.reachable and not host.runs
+    return world.bootstrapped and has_own and host.powered and host.reachable and not host.runs
 
 
 def untried(world: World, step: Step, wish: Wish) -> set[str]:
@@ -424,7 +426,7 @@ def _needs_quorum(world: World, step: Step) -> None:
 
 
 def _start_new(world: World, step: planning.StartNew, wish: Wish) -> Done:
-    if world.born:
+    if world.bootstrapped:
         raise Harm(f"{step}: a cluster was born")
     bootstrap = Attempt(step.attempt or "t2", wish.target.initial_cluster)
     ids = {place: bootstrap.member_ids[name] for name, place in wish.places.items()}
@@ -455,7 +457,7 @@ def _start_new(world: World, step: planning.StartNew, wish: Wish) -> Done:
     for place in sorted(ids.keys() - serving):
         sick = world.host(place).sick and world.host(place).runs == WANTED
         world = world._replace(members=entries).with_host(
-            place, data=ids[place], runs=WANTED, active=WANTED, leafs=LEAFS, sick=sick
+            place, data=ids[place], runs=WANTED, active=WANTED, leaves=LEAVES, sick=sick
         )
         worlds.append(world)
     if not all(world.runner(each) for each in ids.values()):
@@ -464,7 +466,7 @@ def _start_new(world: World, step: planning.StartNew, wish: Wish) -> Done:
             worlds.append(world)
         return Done(worlds, "the bootstrap is stopped")
     for place in ids:
-        world = world.with_host(place, born=True)._replace(born=True)
+        world = world.with_host(place, bootstrapped=True)._replace(bootstrapped=True)
         worlds.append(world)
     return Done(worlds)
 
@@ -508,7 +510,7 @@ def _start_existing(world: World, step: planning.StartExisting, wish: Wish) -> D
         kept = minor(wish.version(host.active)) >= minor(world.storage or "0.0")
         switched = name in wish.places and (minor(wish.version(host.active)) == minor(wish.version(WANTED)) or not kept)
         if switched:
-            world = world.with_host(place, active=WANTED, leafs=LEAFS)
+            world = world.with_host(place, active=WANTED, leaves=LEAVES)
             worlds.append(world)
         if wish.refused and world.host(place).active == WANTED:
             failed = "etcd refuses the revision"
@@ -539,17 +541,17 @@ def _with_all_started(world: World, wish: Wish) -> World:
 def _switch(world: World, step: planning.SwitchCertificates, wish: Wish) -> Done:
     worlds = []
     for name in step.names:
-        world = world.with_host(wish.nodes[name], leafs=LEAFS)
+        world = world.with_host(wish.nodes[name], leaves=LEAVES)
         worlds.append(world)
     return Done(worlds)
 
 
-def _record(world: World, step: planning.RecordBirth, wish: Wish) -> Done:
+def _record(world: World, step: planning.RecordBootstrap, wish: Wish) -> Done:
     worlds = []
     for name in step.names:
         if not world.runner(world.host(wish.nodes[name]).data):
             raise Harm(f"{step}: {name} does not run")
-        world = world.with_host(wish.nodes[name], born=True)._replace(born=True)
+        world = world.with_host(wish.nodes[name], bootstrapped=True)._replace(bootstrapped=True)
         worlds.append(world)
     return Done(worlds)
 
@@ -593,7 +595,7 @@ def _restart(world: World, step: planning.Restart, wish: Wish) -> Done:
     serves = not before.sick and not before.hidden and world.has_quorum
     back = before.runs if serves else before.served or before.runs
     world = (worlds[-1] if worlds else world).with_host(place, served=before.runs if serves else before.served)
-    world = world.with_host(place, active=WANTED, leafs=LEAFS)
+    world = world.with_host(place, active=WANTED, leaves=LEAVES)
     worlds.append(world)
     world = world.with_host(place, runs="")
     worlds.append(world.settled())
@@ -622,7 +624,7 @@ def _set_aside(world: World, place: str, step: Step) -> World:
     host = world.host(place)
     if host.data in world.listed:
         raise Harm(f"{step}: sets the data of a member aside")
-    return world.with_host(place, data="", runs="", born=False, attempt="", served="")
+    return world.with_host(place, data="", runs="", bootstrapped=False, attempt="", served="")
 
 
 def _remove(world: World, step: planning.RemoveMember, wish: Wish) -> Done:
@@ -746,10 +748,10 @@ def _join(world: World, step: planning.StartJoin, wish: Wish) -> Done:
         raise Harm(f"{step}: an older version than the cluster's")
     worlds = []
     host = world.host(place)
-    if host.data or host.born or host.runs:
+    if host.data or host.bootstrapped or host.runs:
         world = _set_aside(world, place, step)
         worlds.append(world)
-    world = world.with_host(place, active=WANTED, leafs=LEAFS)
+    world = world.with_host(place, active=WANTED, leaves=LEAVES)
     worlds.append(world)
     if wish.refused:
         return Done(worlds, "etcd refuses the revision")
@@ -779,7 +781,7 @@ def _disarm(world: World, step: planning.DisarmAlarms, wish: Wish) -> Done:
 def _reinstall(world: World, step: planning.Reinstall, wish: Wish) -> Done:
     if world.host(wish.places[step.name]).runs != WANTED:
         raise Harm(f"{step}: another revision runs")
-    return Done([world.with_host(wish.places[step.name], active=WANTED, leafs=LEAFS)])
+    return Done([world.with_host(wish.places[step.name], active=WANTED, leaves=LEAVES)])
 
 
 def _remember(world: World, step: planning.RememberServed, wish: Wish) -> Done:
@@ -822,7 +824,7 @@ _ACTIONS: dict[type, Callable[..., Done]] = {
     planning.StartNew: _start_new,
     planning.StartExisting: _start_existing,
     planning.SwitchCertificates: _switch,
-    planning.RecordBirth: _record,
+    planning.RecordBootstrap: _record,
     planning.Restart: _restart,
     planning.Reinstall: _reinstall,
     planning.RememberServed: _remember,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.observation.wal import WalIdentity
-from etcd_cluster.planning import Refusal, Restart, StartExisting, StartNew, Target, born_text, plan, quorum
+from etcd_cluster.planning import Refusal, Restart, StartExisting, StartNew, Target, bootstrap_marker, plan, quorum
 from tests.unit.samples import CLUSTER, attempt, down, empty, serving, silent, status, stopped, target
 
 NAMES = "abcde"
@@ -36,7 +36,7 @@ def hosts(draw: st.DrawFn, name: str, names: str) -> HostFacts | Problem:
     return replace(
         facts,
         attempt=draw(st.sampled_from(attempts)),
-        born=draw(st.sampled_from([None, born_text(cluster, "1"), "garbage"])),
+        bootstrapped=draw(st.sampled_from([None, bootstrap_marker(cluster, "1"), "garbage"])),
         wal=draw(st.sampled_from([None, WalIdentity("1", cluster)])),
         has_wal=draw(st.booleans()),
         leftover=draw(st.booleans()),
@@ -90,6 +90,6 @@ def nothing_tells_of_an_old_cluster(observed: Observed, wanted: Target) -> None:
     assert wanted.cluster_id is None
     for seen in observed.values():
         assert isinstance(seen, HostFacts), "unreachable is never empty"
-        assert not seen.born
+        assert not seen.bootstrapped
         assert seen.attempt or not (seen.has_wal or seen.leftover), "no attempt explains the data"
         assert not is_serving(seen)

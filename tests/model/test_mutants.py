@@ -10,7 +10,7 @@ from etcd_cluster.planning import (
     CheckV2Store,
     EnableDowngrade,
     Promote,
-    RecordBirth,
+    RecordBootstrap,
     Reinstall,
     RememberServed,
     Restart,
@@ -24,7 +24,7 @@ from etcd_cluster.planning import (
 )
 from etcd_cluster.planning.rules import bootstrap, membership, not_serving, replacement, rolling, unqueryable, versions
 from etcd_cluster.planning.rules import trial_start as trial
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.reasons import Reason
 from tests.model.mutation import (
     Change,
@@ -60,31 +60,31 @@ def without_starts(steps: tuple[type, ...]) -> tuple[type, ...]:
 # Each with mixes of members (letters of `walking.build`) whose walk comes to harm without the rule.
 MUTANTS: dict[str, Row] = {
     "an add without enough voters": (Mutant(membership.add, never_refuses(Reason.NO_QUORUM_TO_ADD)), ("HHD",)),
-    "the exception for one member": (Mutant(membership.add, always("len(now.voters) > 1")), ("H",)),
+    "the exception for one member": (Mutant(membership.add, always("len(cluster.voters) > 1")), ("H",)),
     "a removal without enough voters": (Mutant(membership._refuse_without_quorum, never_refuses(Reason.NO_QUORUM_TO_REMOVE)), ("HHK", "HHD")),
-    "the leader leaves first": (Mutant(membership.remove, replaces("(not entry.is_learner, entry.member_id == now.leader_id, now.label(entry))", "(not entry.is_learner, entry.member_id != now.leader_id, now.label(entry))")), ("HHHH",)),
+    "the leader leaves first": (Mutant(membership.remove, replaces("(not entry.is_learner, entry.member_id == cluster.leader_id, cluster.label(entry))", "(not entry.is_learner, entry.member_id != cluster.leader_id, cluster.label(entry))")), ("HHHH",)),
     "a swap removes before it adds": (MutantValue(planning, "_STAGES", with_removals_before_additions), ("HHH",)),
     "the old member is taken for dead": (Mutant(replacement.replaced, never_refuses(Reason.OLD_MEMBER_RUNNING)), ("HHr",)),
     "a wiped disk needs no confirmation": (Mutant(replacement.replaced, never_refuses(Reason.DATA_MISSING)), ("HHW",)),
     "several may be replaced at once": (Mutant(replacement.replaced, never_refuses(Reason.DATA_MISSING_ON_SEVERAL)), ("HHHRw",)),
     "a disk of another member starts": (Mutant(membership.repair, never_refuses(Reason.DATA_OF_ANOTHER_MEMBER)), ("HHO",)),
-    "a learner that lost its data stays": (Mutant(membership.drop, never("not now.facts[name].has_wal")), ("HHHQ",)),
-    "a learner whose host is down is passed over": (Mutant(membership.repair, never("name in now.down")), ("HHHd",)),
+    "a learner that lost its data stays": (Mutant(membership.drop, never("not cluster.facts[name].has_wal")), ("HHHQ",)),
+    "a learner whose host is down is passed over": (Mutant(membership.repair, never("name in cluster.down")), ("HHHd",)),
     "nothing is set aside": (Mutant(membership.drop, never_plans(Retire)), ("HHG",)),
     "an add with an alarm": (Mutant(membership.add, never_refuses(Reason.ALARM_PREVENTS_ADD)), ("HHH",)),
     "a moved member is not told": (Mutant(membership.repair, never_plans(UpdatePeerUrl)), ("HHM",)),
-    "no birth is recorded": (Mutant(membership.repair, never_plans(RecordBirth)), ("HHB",)),
+    "no birth is recorded": (Mutant(membership.repair, never_plans(RecordBootstrap)), ("HHB",)),
     "a learner is not promoted": (Mutant(membership.repair, never_plans(Promote)), ("HHHL",)),
     "the stopped are not started": (Mutant(membership.start, never_plans(StartExisting)), ("HHT",)),
-    "an old member that is given up stays": (Mutant(Situation._superseded, returns("False")), ("HHs",)),
-    "an old member is given up unasked": (Mutant(Situation._superseded, always("confirmed")), ("HHr",)),
-    "the alarm of a removed member stays": (Mutant(membership.drop, never("now.stray_alarms")), ("HHH",)),
-    "any alarm is disarmed": (Mutant(Situation.stray_alarms, always("all(member not in listed for member, _ in self.alarms)")), ("HHH",)),
-    "members that leave do not vote": (Mutant(not_serving._start_stopped, never("seen.wal and not seen.is_running")), ("TT",)),
+    "an old member that is given up stays": (Mutant(ClusterState._superseded, returns("False")), ("HHs",)),
+    "an old member is given up unasked": (Mutant(ClusterState._superseded, always("confirmed")), ("HHr",)),
+    "the alarm of a removed member stays": (Mutant(membership.drop, never("cluster.stray_alarms")), ("HHH",)),
+    "any alarm is disarmed": (Mutant(ClusterState.stray_alarms, always("all(member not in listed for member, _ in self.alarms)")), ("HHH",)),
+    "members that leave do not vote": (Mutant(not_serving._start_stopped, never("host.wal and not host.is_running")), ("TT",)),
     "a restart with a member sick": (Mutant(rolling._allowed, returns("stale")), ("HSK", "SSK")),
     "a restart with a host down": (Mutant(rolling.restarts, never_refuses(Reason.HOST_DOWN_DURING_CHANGE)), ("HSD", "SSD")),
-    "the leader restarts first": (Mutant(rolling.restarts, replaces("now.leads(name)", "not now.leads(name)")), ("SSS",)),
-    "the sick are not first": (Mutant(rolling.restarts, replaces("name in now.serving", "name not in now.serving")), ("SSk", "SSSSk")),
+    "the leader restarts first": (Mutant(rolling.restarts, replaces("cluster.leads(name)", "not cluster.leads(name)")), ("SSS",)),
+    "the sick are not first": (Mutant(rolling.restarts, replaces("name in cluster.serving", "name not in cluster.serving")), ("SSk", "SSSSk")),
     "old leafs stay": (Mutant(rolling.certificates, never_plans(SwitchCertificates)), ("HHC",)),
     "no snapshot": (Mutant(versions.before_restarts, never_plans(SaveSnapshot)), ("VVV",)),
     "another version with an alarm": (Mutant(versions.before_restarts, never_refuses(Reason.ALARM_PREVENTS_VERSION)), ("VVV",)),
@@ -92,15 +92,15 @@ MUTANTS: dict[str, Row] = {
     "a downgrade that was not asked for": (Mutant(versions._downgrade, never_plans(EnableDowngrade)), ("VVV",)),
     "versions and members at once": (Mutant(versions.refuse_mixed, never_refuses(Reason.VERSION_CHANGES_WITH_MEMBERS)), ("VVV",)),
     "a corrupt member is passed over": (Mutant(planning._plan_serving, never_refuses(Reason.DATA_CORRUPT)), ("HHS",)),
-    "everybody is alive": (Mutant(Situation.answers, always("entry.member_id in self.alive")), ("HHD", "HHw")),
-    "nobody is alive elsewhere": (Mutant(Situation.answers, never("entry.member_id in self.alive")), ("HHr", "HHA")),
-    "what refuses us is taken for gone": (Mutant(Situation.is_alive, never("entry.member_id in self.unclear")), ("HHq",)),
-    "a copy of what refuses us is told to the cluster": (Mutant(Situation.may_run, replaces("self.unclear.keys()", "frozenset()")), ("HHv",)),
-    "no member list will do": (Mutant(Situation.listed, replaces("self.serving.items()", "()")), ("HHH",)),
-    "a born cluster starts anew": (Mutant(not_serving.plan_silent, replaces("target.cluster_id is not None or any(seen.born for seen in facts.values())", "False")), ("W", "WW")),
+    "everybody is alive": (Mutant(ClusterState.answers, always("entry.member_id in self.alive")), ("HHD", "HHw")),
+    "nobody is alive elsewhere": (Mutant(ClusterState.answers, never("entry.member_id in self.alive")), ("HHr", "HHA")),
+    "what refuses us is taken for gone": (Mutant(ClusterState.is_alive, never("entry.member_id in self.unclear")), ("HHq",)),
+    "a copy of what refuses us is told to the cluster": (Mutant(ClusterState.may_run, replaces("self.unclear.keys()", "frozenset()")), ("HHv",)),
+    "no member list will do": (Mutant(ClusterState.listed, replaces("self.serving.items()", "()")), ("HHH",)),
+    "a born cluster starts anew": (Mutant(not_serving.plan_silent, replaces("target.cluster_id is not None or any(host.bootstrapped for host in facts.values())", "False")), ("W", "WW")),
     "a copy is started": (Mutant(planning.plan, drops_call(not_serving.refuse_copies)), ("c", "ccD")),
     "a copy is told to the cluster": (Mutant(replacement._refuse_copy, returns("None")), ("HHc",)),
-    "a host of another cluster is set aside": (Mutant(planning.plan, replaces("without_strangers(observed, target)", "observed")), ("HHZ",)),
+    "a host of another cluster is set aside": (Mutant(planning.plan, replaces("without_foreign_hosts(observed, target)", "observed")), ("HHZ",)),
     "data of another cluster will do": (Mutant(planning.plan, drops_call(not_serving.refuse_foreign_data)), ("HHZ", "Z")),
     "too few start": (Mutant(not_serving._start_stopped, drops_if("len(with_data) < needed")), ("TDD",)),
     "a switch that was taken back stays": (Mutant(membership.repair, never_plans(Reinstall)), ("HHe",)),
@@ -108,7 +108,7 @@ MUTANTS: dict[str, Row] = {
     "a member that cannot be asked restarts": (Mutant(rolling.restarts, drops_call(unqueryable.refuse)), ("HHHn", "HHHf")),
     "a cluster that cannot be asked restarts": (Mutant(not_serving._start_stopped, drops_call(unqueryable.refuse)), ("n", "f")),
     "what cannot be asked is taken for down": (Mutant(unqueryable.cannot_ask, returns("False")), ("n", "HHHn")),
-    "one that never proved itself stays": (Mutant(unqueryable.is_proven_unasked, always("not seen.is_unproven")), ("HHP",)),
+    "one that never proved itself stays": (Mutant(unqueryable.is_proven_unasked, always("not host.is_unproven")), ("HHP",)),
     "a restart that the quorum may rest on": (Mutant(rolling._allowed, always("safe")), ("HjK", "HHjKK")),
     "a removal that the quorum may rest on": (Mutant(membership.drop, never("not entry.is_learner")), ("HHjD", "HjD", "Hjj", "HHjjD")),
     "a peer URL changes before its member restarts": (Mutant(membership.repair, always("not restarts")), ("Hyy",)),
@@ -120,7 +120,7 @@ MUTANTS: dict[str, Row] = {
 TRIAL_MUTANTS: dict[str, Row] = {
     "a restart without a trial": (Mutant(trial._begins, drops_cases(Restart)), ("HSS",)),
     "a join without a trial": (Mutant(trial._begins, drops_cases(StartJoin, AddLearner)), ("HHH",)),
-    "certificates without a trial": (Mutant(trial._begins, never("name in now.serving")), ("HHC",)),
+    "certificates without a trial": (Mutant(trial._begins, never("name in cluster.serving")), ("HHC",)),
     "a trial again and again": (Mutant(trial.before, replaces("tried", "set()")), ("HSS",)),
     "the stopped wait": (MutantValue(trial, "_REPAIRS", without_starts), ("HHHST",)),
 }  # fmt: skip
@@ -131,7 +131,7 @@ UNBORN_MUTANTS: dict[str, Row] = {
     "a quorum is started over": (Mutant(bootstrap.go_on, replaces("attempt.id", "None")), ("rra",)),
     "a bootstrap is recorded without a host": (Mutant(bootstrap.go_on, never_refuses(Reason.BOOTSTRAP_NEEDS_ALL_HOSTS)), ("rrd",)),
     "the attempt that is known is forgotten": (Mutant(bootstrap.begin, replaces("attempt.id", "None")), ("ssa",)),
-    "data of another cluster is ours": (Mutant(not_serving.refuse_foreign_data, never("seen.attempt and not recorded")), ("sfa",)),
+    "data of another cluster is ours": (Mutant(not_serving.refuse_foreign_data, never("host.attempt and not recorded")), ("sfa",)),
     "all data is of another cluster": (Mutant(bootstrap.begin, drops_if("len(other) == len(names)")), ("f",)),
 }  # fmt: skip
 
@@ -174,11 +174,11 @@ def test_the_clusters_that_tell_the_mutants_are_not_harmed(mix: str) -> None:
         never_refuses(Reason.DATA_CORRUPT),
         never_plans(Restart),
         drops_call(not_serving.refuse_copies),
-        drops_if("now.alarm"),
+        drops_if("cluster.alarm"),
         drops_cases(Restart),
-        never("now.alarm"),
-        always("now.alarm"),
-        replaces("now.alarm", "0"),
+        never("cluster.alarm"),
+        always("cluster.alarm"),
+        replaces("cluster.alarm", "0"),
     ],
 )
 def test_a_rule_that_a_function_does_not_have_is_an_error(change: Change, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +188,7 @@ def test_a_rule_that_a_function_does_not_have_is_an_error(change: Change, monkey
 
 def test_a_rule_that_a_function_has_twice_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(AssertionError, match=r"repair: the rule was found [2-9] times"):
-        Mutant(membership.repair, replaces("now.facts.get(name)", "None")).apply(monkeypatch)
+        Mutant(membership.repair, replaces("cluster.facts.get(name)", "None")).apply(monkeypatch)
 
 
 def test_a_mutant_is_gone_with_its_test() -> None:

@@ -13,7 +13,7 @@ from etcd_cluster.errors import Problem
 from etcd_cluster.planning import Attempt, CheckV2Store, Refusal, Restart, SaveSnapshot, Step, TrialStart, quorum
 from etcd_cluster.reasons import Reason
 from etcd_cluster.versions import minor, text
-from tests.model.simulation import LEAFS, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take, untried
+from tests.model.simulation import LEAVES, WANTED, Entry, Harm, Host, Wish, World, observe, seen_serving, take, untried
 
 State = tuple[World, frozenset[Step]]
 
@@ -38,7 +38,7 @@ def _down_and_due(world: World, wish: Wish, name: str) -> bool:
         return False
     entry = world.entry_at(wish.nodes[name])
     stale = any(host.runs not in ("", WANTED) and _answers(host) for host in _wanted(world, wish))
-    return stale or not seen_serving(world, wish) or entry is None or entry.learner or not world.born
+    return stale or not seen_serving(world, wish) or entry is None or entry.learner or not world.bootstrapped
 
 
 def _few_voters(world: World, wish: Wish, _name: str) -> bool:
@@ -62,7 +62,7 @@ def _lost(world: World, wish: Wish, name: str) -> bool:
     entry, host = world.entry_at(place), world.host(place)
     # Before its bootstrap is recorded a member without data was never started.
     unconfirmed = (name, entry.id) not in wish.confirmed if entry else False
-    return world.born and entry is not None and entry.started and not host.data and unconfirmed
+    return world.bootstrapped and entry is not None and entry.started and not host.data and unconfirmed
 
 
 def _other_data(world: World, wish: Wish, name: str) -> bool:
@@ -111,7 +111,7 @@ CAUSES: dict[Reason, Cause] = {
     Reason.HOST_DOWN_DURING_CHANGE: _down_and_due,
     Reason.BOOTSTRAP_NEEDS_ALL_HOSTS: _down_and_due,
     Reason.DATA_MISSING: _lost,
-    Reason.DATA_MISSING_WITHOUT_QUORUM: lambda w, s, n: w.born and not seen_serving(w, s) and not w.host(s.places[n]).data,
+    Reason.DATA_MISSING_WITHOUT_QUORUM: lambda w, s, n: w.bootstrapped and not seen_serving(w, s) and not w.host(s.places[n]).data,
     Reason.DATA_MISSING_ON_SEVERAL: lambda w, s, n: _gone(w, s) > 1,
     Reason.DATA_OF_ANOTHER_MEMBER: _other_data,
     Reason.DATA_OF_RUNNING_MEMBER: _is_copy,
@@ -202,7 +202,7 @@ def _next(world: World, done: frozenset[Step], wish: Wish, seen: Walk, waiting: 
     result = take(world, step, wish)
     previous = world
     # A bootstrap that nobody has met serving may be stopped and begun again.
-    in_use = world.born or seen_serving(world, wish)
+    in_use = world.bootstrapped or seen_serving(world, wish)
     for after in result.worlds:
         if in_use:
             refuse_outage(previous, after, step)
@@ -259,7 +259,7 @@ def refuse_undesired(world: World, wish: Wish) -> None:
             raise Harm(f"nothing to do, but {name} does not vote")
         if not _answers(host):
             continue
-        if (host.data, host.runs, host.leafs, host.born or host.sick) != (entry.id, WANTED, LEAFS, True):
+        if (host.data, host.runs, host.leaves, host.bootstrapped or host.sick) != (entry.id, WANTED, LEAVES, True):
             raise Harm(f"nothing to do, but {name} is not as wanted")
         if host.active != WANTED or host.served not in ("", WANTED):
             raise Harm(f"nothing to do, but {name} would start with something else")
@@ -343,9 +343,9 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
             case "O":
                 host = host._replace(runs="", data=f"x{place}")
             case "B":
-                host = host._replace(born=False)
+                host = host._replace(bootstrapped=False)
             case "C":
-                host = host._replace(leafs="c0")
+                host = host._replace(leaves="c0")
             case "K":
                 host = host._replace(sick=True)
             case "e":
@@ -378,11 +378,11 @@ def build(kinds: str, leader: int = 0) -> tuple[World, dict[str, str], frozenset
                 old = old._replace(hidden="refuses" if kind in "qv" else "")
                 hosts.append(old)
                 places[name] = str(number + 11)
-                host = Host(places[name], id_ if kind in "Mcv" else "", born=kind in "Mcv")
+                host = Host(places[name], id_ if kind in "Mcv" else "", bootstrapped=kind in "Mcv")
             case "L":
-                host = host._replace(born=False)
+                host = host._replace(bootstrapped=False)
             case "U" | "X":
-                host = Host(place, born=False)
+                host = Host(place, bootstrapped=False)
                 entry = entry._replace(started=False)
             case "u":
                 host = Host(place, f"x{place}")
@@ -468,7 +468,7 @@ def walk_all(
                             tasks[key] = (wish, [])
                         wish, starts = tasks[key]
                         extra = () if all(host.place != "31" for host in world.hosts) else None
-                        empty = Host("31", born=False)
+                        empty = Host("31", bootstrapped=False)
                         for each in worlds:
                             hosts = (*each.hosts, empty) if extra is not None and "31" in want.values() else each.hosts
                             starts.append(each._replace(hosts=hosts, storage=_lowest(each, wish)))
@@ -492,7 +492,7 @@ def _lowest(world: World, wish: Wish) -> str:
 
 def bare(**changes: Any) -> Host:
     """Return a host on which no bootstrap was recorded."""
-    return Host("", born=False)._replace(**changes)
+    return Host("", bootstrapped=False)._replace(**changes)
 
 
 # Nothing was done, announced, announced to another list, powered off, started and stopped again, left running, left
@@ -520,4 +520,4 @@ def unborn(kinds: Iterable[str], wish: Wish) -> World:
         hosts.append(host._replace(data=data))
     announced = any(host.attempt == "t1" and host.data in ids.values() for host in hosts)
     entries = tuple(Entry(ids[name], name, place) for name, place in sorted(wish.places.items()))
-    return World(tuple(hosts), entries if announced else (), born=False).settled()
+    return World(tuple(hosts), entries if announced else (), bootstrapped=False).settled()

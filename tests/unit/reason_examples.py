@@ -18,7 +18,7 @@ from etcd_cluster.convergence import loop
 from etcd_cluster.convergence.repeats import Repeats
 from etcd_cluster.ec2 import layout, placement, refusals, replacement
 from etcd_cluster.errors import ClusterError, Problem
-from etcd_cluster.execution import Deadlines, Hands, execute, proof, rollback
+from etcd_cluster.execution import Deadlines, Operations, execute, proof, rollback
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.observation.directories import Access, Closed, DataDirectory
 from etcd_cluster.observation.drop_ins import DropIn
@@ -26,8 +26,8 @@ from etcd_cluster.observation.facts import HostFacts, Stamp
 from etcd_cluster.observation.query import Query
 from etcd_cluster.observation.wal import WalIdentity
 from etcd_cluster.planning import Attempt, CheckV2Store, Observed, Restart, Target, TargetMember, TrialStart
-from etcd_cluster.preflight import host, peer_ports, trust_changes
-from etcd_cluster.preflight.host import Expectation
+from etcd_cluster.preflight import host_checks, peer_ports, trust_changes
+from etcd_cluster.preflight.host_checks import Expectation
 from etcd_cluster.reasons import Reason
 from etcd_cluster.rendering import revision as render
 from etcd_cluster.settings import Authority, load
@@ -130,7 +130,7 @@ EXAMPLES |= {
 def _agent() -> Problem | None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSH_AUTH_SOCK", "/nowhere/agent")
-        return host.stale_agent_problem()
+        return host_checks.stale_agent_problem()
 
 
 # what a host is
@@ -139,7 +139,7 @@ def _agent() -> Problem | None:
 def on(seen: HostFacts, architecture: str | None = None, owner: str | None = None, **expected: Any) -> list[Problem]:
     """Return what is said about the host of member `a`."""
     held = {"checksums": {"amd64": "a" * 64}, "source": "download", "clock_seconds": 60, **expected}
-    return host.host_problems(member(), seen, architecture, Expectation(owner, **held))
+    return host_checks.host_problems(member(), seen, architecture, Expectation(owner, **held))
 
 
 def way(end: Way) -> Awaitable[object]:
@@ -229,7 +229,9 @@ def own(name: str) -> HostFacts:
     ids = {each: begun.member_ids[each] for each in "abc"}
     answer = replace(status(name), member_id=ids[name], cluster_id=begun.cluster_id, leader_id=ids["a"])
     entries = tuple(replace(listed(each), member_id=ids[each]) for each in "abc")
-    return serving(name, born=None, wal=WalIdentity(ids[name], begun.cluster_id), status=answer, members=entries)
+    return serving(
+        name, bootstrapped=None, wal=WalIdentity(ids[name], begun.cluster_id), status=answer, members=entries
+    )
 
 
 OLD_URL = replace(listed("c"), peer_urls=("https://192.0.2.9:2380",))
@@ -247,7 +249,7 @@ STARTED: dict[str, Any] = {"unit": {"MainPID": "42", "ActiveState": "active"}}
 TEXT = render.environment_text(render.environment(member("c")))
 MEGABYTE = 1024 * 1024
 EXAMPLES |= {
-    Reason.FOREIGN_DATA: lambda: planned({**ALL_SERVE, "c": stopped("c", wal=FOREIGN, born=None)}),
+    Reason.FOREIGN_DATA: lambda: planned({**ALL_SERVE, "c": stopped("c", wal=FOREIGN, bootstrapped=None)}),
     Reason.FOREIGN_HOST: lambda: planned({**listing("ab", *map(listed, "ab")), "c": stopped("c", stamp=OTHERS)}, LEAVES),
     Reason.UNKNOWN_DATA: lambda: planned({"a": empty(attempt=attempt()), "b": empty(attempt=attempt()), "c": empty(has_wal=True)}),
     Reason.WAL_MISSING: lambda: planned({name: empty(leftover=True) for name in "abc"}),
@@ -262,7 +264,7 @@ EXAMPLES |= {
     Reason.DATA_CORRUPT: lambda: planned(alarmed("CORRUPT")),
     Reason.OLD_MEMBER_RUNNING: lambda: planned({**listing("ab", listed("a"), listed("b"), OLD_URL), "c": empty()}, alive="c"),
     Reason.ADDRESS_OF_ANOTHER_HOST: lambda: planned({**listing("ab", listed("a"), listed("b"), replace(listed("c"), client_urls=("https://192.0.2.3:2379",))), "c": empty()}, wanting("c", replaces=member_id("c")), alive="c"),
-    Reason.BOOTSTRAP_FOREIGN_DATA: lambda: planned({name: stopped(name, born=None, wal=WalIdentity(name, "beef")) for name in "abc"}),
+    Reason.BOOTSTRAP_FOREIGN_DATA: lambda: planned({name: stopped(name, bootstrapped=None, wal=WalIdentity(name, "beef")) for name in "abc"}),
     Reason.BOOTSTRAP_NEEDS_ALL_HOSTS: lambda: planned({"a": own("a"), "b": own("b"), "c": down("c")}),
     Reason.QUERY_FAILED: lambda: planned({name: silent(name, **SHADOWED) for name in "abc"}),
     Reason.MEMBER_SILENT: lambda: planned({name: silent(name, **STARTED, query=Query.SILENT) for name in "abc"}),
@@ -285,7 +287,7 @@ EXAMPLES |= {
     Reason.VERSION_BASE_TOO_OLD: lambda: planned(run_by("3.5.31"), at("3.6.16")),
     Reason.VERSION_BELOW_CLUSTER: lambda: planned({**run_by("3.7.3", "ab", members=(listed("a"), listed("b"), WAITING)), "c": empty()}, at("3.6.16", known=frozenset("abc"))),
     Reason.VERSION_CHANGES_WITH_MEMBERS: lambda: planned({**run_by("3.6.14"), "d": empty()}, at("3.6.16", "abcd", known=frozenset("abc"))),
-    Reason.CLUSTER_RESUMED: lambda: planned({name: stopped(name, born=None, attempt=None) for name in "abc"}),
+    Reason.CLUSTER_RESUMED: lambda: planned({name: stopped(name, bootstrapped=None, attempt=None) for name in "abc"}),
 }  # fmt: skip
 
 
@@ -311,17 +313,17 @@ async def quiet(*_: Any) -> None:
     """Nobody listens."""
 
 
-def hands(sessions: Mapping[str, Any] | None = None, **facts: HostFacts) -> Hands:
-    return Hands(sessions or {}, target(), Lease("run-1", now()), DEADLINES, None, quiet, None, facts)
+def ops(sessions: Mapping[str, Any] | None = None, **facts: HostFacts) -> Operations:
+    return Operations(sessions or {}, target(), Lease("run-1", now()), DEADLINES, None, quiet, None, facts)
 
 
-def converging() -> loop.Run:
-    return loop.Run(None, {}, DEADLINES, None, quiet, quiet, asyncio.Event())  # type: ignore[arg-type]
+def converging() -> loop.RolloutContext:
+    return loop.RolloutContext(None, {}, DEADLINES, None, quiet, quiet, asyncio.Event())  # type: ignore[arg-type]
 
 
 async def _steps(limit: int, *, cancelled: bool = False) -> None:
-    async def look(*_: Any) -> loop.Look:
-        return loop.Look({name: serving(name, running_revision="r0") for name in "abc"})
+    async def look(*_: Any) -> loop.Observation:
+        return loop.Observation({name: serving(name, running_revision="r0") for name in "abc"})
 
     run = converging()
     if cancelled:
@@ -329,16 +331,16 @@ async def _steps(limit: int, *, cancelled: bool = False) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "_MOST_STEPS", limit)
         patch.setattr(loop, "observe_all", look)
-        await loop._steps(run, hands(), None)
+        await loop._steps(run, ops(), None)
 
 
 @example(Reason.ANSWERS_UNSTEADY)
 async def _unsteady() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop.confirmation, "SETTLE_SECONDS", 0)
-        doubts = loop._Doubts(converging(), Target({}))
+        confirmations = loop._Confirmations(converging(), Target({}))
         for number in range(10):
-            await doubts.is_new(number, "")
+            await confirmations.is_new(number, "")
 
 
 @example(Reason.STEP_WITHOUT_EFFECT)
@@ -391,7 +393,7 @@ class Command:
 
 
 async def _started() -> Problem | None:
-    return await hands({"a": Command(3, "bind: address already in use")}).await_one("a", "0", 30)
+    return await ops({"a": Command(3, "bind: address already in use")}).await_one("a", "0", 30)
 
 
 async def _proven() -> None:
@@ -400,7 +402,7 @@ async def _proven() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proof, "_started_wrong", wrong)
-        await proof.prove(hands(), ["a"], Attempt.parse(attempt()))
+        await proof.prove(ops(), ["a"], Attempt.parse(attempt()))
 
 
 async def _sick() -> None:
@@ -414,11 +416,11 @@ async def _sick() -> None:
 
 EXAMPLES |= {
     Reason.START_FAILED: _started,
-    Reason.TRIAL_START_FAILED: lambda: execute(hands({"a": Command(0, "not-ready\nbind: no such address\n")}, a=serving("a")), TrialStart(("a",))),
+    Reason.TRIAL_START_FAILED: lambda: execute(ops({"a": Command(0, "not-ready\nbind: no such address\n")}, a=serving("a")), TrialStart(("a",))),
     Reason.NOT_SERVING: _sick,
     Reason.BOOTSTRAP_UNPROVEN: _proven,
-    Reason.V2_DATA_LEFT: lambda: execute(hands({"a": Command(1, "detected custom v2store content")}, a=serving("a")), CheckV2Store(("a",))),
-    Reason.ALARM_AFTER_RESTART: lambda: rollback._disarm(hands(), "a"),
+    Reason.V2_DATA_LEFT: lambda: execute(ops({"a": Command(1, "detected custom v2store content")}, a=serving("a")), CheckV2Store(("a",))),
+    Reason.ALARM_AFTER_RESTART: lambda: rollback._disarm(ops(), "a"),
     Reason.STEP_FAILED: lambda: rollback._unlisted("a", rollback.Former("r0", "3.6.16", "", "", member_id="a1", peer_urls=["https://192.0.2.9:2380"])),
     Reason.ARCHIVE_UNUSABLE: lambda: Archive(Lost())._send({"source": "/nowhere/etcd.tar.gz", "node": "a"}),  # type: ignore[arg-type]
     Reason.REQUEST_UNSUPPORTED: lambda: Servicer(Lost(), {})._resource("urn:pulumi:dev::project::etcd:index:Other::x"),  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 from etcd_cluster.errors import ClusterError, Problem
 from etcd_cluster.observation.facts import HostFacts, ListedMember, MemberStatus, Stamp
 from etcd_cluster.observation.wal import WalIdentity
-from etcd_cluster.planning import Attempt, Observed, Refusal, Target, TargetMember, born_text, plan
+from etcd_cluster.planning import Attempt, Observed, Refusal, Target, TargetMember, bootstrap_marker, plan
 from etcd_cluster.reasons import Reason
 from etcd_cluster.specs.member import Member
 from etcd_cluster.specs.paths import Layout
@@ -115,7 +115,7 @@ def stopped(name: str, **changes: Any) -> HostFacts:
         machine="x86_64",
         stamp=Stamp("owner", f"host-{name}", name, "org/project/dev"),
         attempt=attempt(),
-        born=born_text(CLUSTER, member_id(name)),
+        bootstrapped=bootstrap_marker(CLUSTER, member_id(name)),
         leftover=True,
         wal=WalIdentity(member_id(name), CLUSTER),
         has_wal=True,

@@ -27,7 +27,7 @@ class AddressArgs:
     place: pulumi.Output[str]
     """The subnet or zone that the placement gives the node."""
     security_group_ids: list[pulumi.Input[str]]
-    ways_in: Sequence[pulumi.Resource]
+    ssh_ingress: Sequence[pulumi.Resource]
     """What lets SSH in: it comes before the first login, and stays until the last one."""
     private_key: pulumi.Output[str] | None
     """The key to log in with; the settings' without one."""
@@ -60,7 +60,7 @@ class Address(pulumi.ComponentResource):
             subnet_id=self.place.apply(lambda values: str(values["subnet_id"])),
             security_groups=args.security_group_ids,
             tags=cloud.tags(f"{cloud.name}-{node}", node),
-            opts=cloud.options(self, depends_on=args.ways_in),
+            opts=cloud.options(self, depends_on=args.ssh_ingress),
         )
         self.private = self.interface.private_ip
         self.public = self._elastic(f"{name}-eip") if cloud.ec2.address == "public" else None
@@ -87,7 +87,7 @@ class Address(pulumi.ComponentResource):
             domain="vpc",
             network_interface=self.interface.id,
             tags=cloud.tags(f"{cloud.name}-{node}", node),
-            opts=cloud.options(self, depends_on=self._args.network.ways_out),
+            opts=cloud.options(self, depends_on=self._args.network.egress_dependencies),
         )
         return address.public_ip
 

@@ -19,7 +19,7 @@ class Network:
     """The subnet of each place."""
     zones: Mapping[str, str]
     """The availability zone of each place."""
-    ways_out: Sequence[pulumi.Resource] = ()
+    egress_dependencies: Sequence[pulumi.Resource] = ()
     """What has to exist before an instance reaches the internet."""
 
 

@@ -58,7 +58,7 @@ class OwnVpc(pulumi.ComponentResource):
             vpc_id=vpc.id,
             subnet_ids={zone: subnet.id for zone, subnet in subnets.items()},
             zones={zone: zone for zone in settings.zones},
-            ways_out=[gateway, *associations],
+            egress_dependencies=[gateway, *associations],
         )
         self.register_outputs({"vpc_id": vpc.id, "subnet_ids": self.network.subnet_ids})
 

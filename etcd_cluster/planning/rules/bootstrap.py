@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.steps import Plan, StartNew
 from etcd_cluster.planning.target import Attempt, Refusal, Target
 from etcd_cluster.reasons import Reason
@@ -12,8 +12,8 @@ from etcd_cluster.reasons import Reason
 
 def unrecorded(facts: Mapping[str, HostFacts], target: Target) -> Attempt | None:
     """Return the attempt under way, None where a bootstrap was recorded, or where it is not of the wanted members."""
-    known = {Attempt.parse(seen.attempt) for seen in facts.values() if seen.attempt}
-    if len(known) != 1 or any(seen.born for seen in facts.values()):
+    known = {Attempt.parse(host.attempt) for host in facts.values() if host.attempt}
+    if len(known) != 1 or any(host.bootstrapped for host in facts.values()):
         return None
     (attempt,) = known
     if attempt.cluster != target.initial_cluster or target.cluster_id not in (None, attempt.cluster_id):
@@ -23,21 +23,21 @@ def unrecorded(facts: Mapping[str, HostFacts], target: Target) -> Attempt | None
 
 def is_unrecorded(facts: Mapping[str, HostFacts]) -> bool:
     """Return whether hosts tell of a bootstrap, and none of one that came to its end."""
-    return any(seen.attempt for seen in facts.values()) and not any(seen.born for seen in facts.values())
+    return any(host.attempt for host in facts.values()) and not any(host.bootstrapped for host in facts.values())
 
 
-def has_other_data(name: str, seen: HostFacts, attempt: Attempt) -> bool:
+def has_other_data(name: str, host: HostFacts, attempt: Attempt) -> bool:
     """Return whether a host's disk holds the data of another member than the attempt's own.
 
     An etcd that read other settings, as a drop-in of an earlier installation can make it do, is a cluster of its own.
     """
     own = attempt.cluster_id, attempt.member_ids.get(name)
-    return seen.wal is not None and (seen.wal.cluster_id, seen.wal.member_id) != own
+    return host.wal is not None and (host.wal.cluster_id, host.wal.member_id) != own
 
 
-def is_member(name: str, seen: HostFacts, attempt: Attempt) -> bool:
+def is_member(name: str, host: HostFacts, attempt: Attempt) -> bool:
     """Return whether a host runs the attempt's own member, and it gives a linearizable answer."""
-    status = seen.status if seen.healthy else None
+    status = host.status if host.healthy else None
     return status is not None and (status.cluster_id, status.member_id) == (
         attempt.cluster_id,
         attempt.member_ids.get(name),
@@ -56,20 +56,20 @@ def begin(facts: Mapping[str, HostFacts], target: Target) -> Plan:
     return Plan((StartNew(names, attempt.id),))
 
 
-def go_on(now: Situation, down: Mapping[str, Problem]) -> Plan | None:
+def go_on(cluster: ClusterState, down: Mapping[str, Problem]) -> Plan | None:
     """Return how a bootstrap goes on that has a quorum, None where none is under way.
 
     A member that was never started may start as a new one until the bootstrap is recorded: it has published no client
     URL yet. One that has and lost its data since is no new member.
     """
-    attempt = unrecorded(now.facts, now.target)
+    attempt = unrecorded(cluster.facts, cluster.target)
     if attempt is None:
         return None
-    for name, entry in now.by_url.items():
-        seen = now.facts.get(name)
-        if seen and entry.client_urls and not seen.has_wal:
+    for name, entry in cluster.by_url.items():
+        host = cluster.facts.get(name)
+        if host and entry.client_urls and not host.has_wal:
             return None
-    if not all(is_member(name, seen, attempt) for name, seen in now.serving.items()):
+    if not all(is_member(name, host, attempt) for name, host in cluster.serving.items()):
         return None
     if down:
         raise Refusal(
@@ -83,11 +83,11 @@ def go_on(now: Situation, down: Mapping[str, Problem]) -> Plan | None:
                 for problem in down.values()
             )
         )
-    return Plan((StartNew(tuple(sorted(now.target.members)), attempt.id),))
+    return Plan((StartNew(tuple(sorted(cluster.target.members)), attempt.id),))
 
 
-def _other_data(name: str, seen: HostFacts, target: Target) -> Problem:
-    wal, config = seen.wal, target.members[name].member.layout.config_dir
+def _other_data(name: str, host: HostFacts, target: Target) -> Problem:
+    wal, config = host.wal, target.members[name].member.layout.config_dir
     return Problem(
         Reason.BOOTSTRAP_FOREIGN_DATA,
         name,

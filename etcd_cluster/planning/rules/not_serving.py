@@ -6,7 +6,7 @@ from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.planning.rules import bootstrap, unqueryable
 from etcd_cluster.planning.rules.trust import unverified
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.steps import AwaitServing, Plan, Restart, StartExisting, Step, SwitchCertificates
 from etcd_cluster.planning.target import Refusal, Target, cluster_ids, quorum
 from etcd_cluster.preflight import unit_files
@@ -23,11 +23,11 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     What a bootstrap that was never recorded has left is judged by `bootstrap`.
     """
     ids: dict[str, list[str]] = {}
-    recorded = target.cluster_id is not None or any(seen.born for seen in facts.values())
-    for name, seen in facts.items():
-        if seen.attempt and not recorded:
+    recorded = target.cluster_id is not None or any(host.bootstrapped for host in facts.values())
+    for name, host in facts.items():
+        if host.attempt and not recorded:
             continue
-        for cluster_id in sorted(cluster_ids(seen)):
+        for cluster_id in sorted(cluster_ids(host)):
             ids.setdefault(cluster_id, []).append(name)
     if target.cluster_id:
         ids.setdefault(target.cluster_id, [])
@@ -56,24 +56,24 @@ def refuse_foreign_data(facts: Mapping[str, HostFacts], target: Target) -> None:
     )
 
 
-def refuse_copies(facts: Mapping[str, HostFacts], now: Situation) -> None:
+def refuse_copies(facts: Mapping[str, HostFacts], cluster: ClusterState) -> None:
     """Refuse a second process with the id of one member: it would vote twice, and writes could be lost.
 
     That is what the copy of a disk asks for, of a member that answers elsewhere or of another node.
     """
     holders: dict[str, list[str]] = {}
-    for name, seen in facts.items():
-        if seen.wal:
-            holders.setdefault(seen.wal.member_id, []).append(name)
+    for name, host in facts.items():
+        if host.wal:
+            holders.setdefault(host.wal.member_id, []).append(name)
     problems = [
         Problem(
             Reason.DATA_OF_RUNNING_MEMBER,
             name,
-            f"it holds the data of member {member_id}, which {now.still(member_id, ['its former address'])}",
+            f"it holds the data of member {member_id}, which {cluster.still(member_id, ['its former address'])}",
             "Stop etcd on the old host and disable it there, take the data along as it is then, and run `pulumi up` "
             "again",
         )
-        for member_id in sorted(now.may_run & holders.keys())
+        for member_id in sorted(cluster.may_run & holders.keys())
         for name in holders[member_id]
         # What answers there may be this very host's own, outside the unit; that is refused in other words.
         if not facts[name].is_running and not facts[name].data_holder
@@ -101,25 +101,25 @@ def plan_silent(
     `facts` and `down` are those of the wanted nodes. Members of `leaving` nodes start too: the cluster may need
     their votes until it can remove them.
     """
-    born = target.cluster_id is not None or any(seen.born for seen in facts.values())
-    with_data = sorted(name for name, seen in facts.items() if seen.has_wal)
-    attempts = {seen.attempt for seen in facts.values() if seen.attempt}
-    if not born and down:
+    bootstrapped = target.cluster_id is not None or any(host.bootstrapped for host in facts.values())
+    with_data = sorted(name for name, host in facts.items() if host.has_wal)
+    attempts = {host.attempt for host in facts.values() if host.attempt}
+    if not bootstrapped and down:
         raise Refusal(*down.values())
-    if not born and (attempts or not with_data):
+    if not bootstrapped and (attempts or not with_data):
         # `leftover` without a WAL: data whose WAL directory is not mounted, or was wiped
-        stray = sorted(name for name, seen in facts.items() if (seen.has_wal or seen.leftover) and not seen.attempt)
+        stray = sorted(name for name, host in facts.items() if (host.has_wal or host.leftover) and not host.attempt)
         if stray:
             raise Refusal(*(_unknown_data(name, facts[name], target) for name in stray))
         return bootstrap.begin(facts, target)
-    if not born and (nameless := [name for name in with_data if not facts[name].wal]):
+    if not bootstrapped and (nameless := [name for name in with_data if not facts[name].wal]):
         raise Refusal(*(_unknown_data(name, facts[name], target) for name in nameless))
-    return _start_stopped(facts, leaving, down, with_data, born, target)
+    return _start_stopped(facts, leaving, down, with_data, bootstrapped, target)
 
 
-def _unknown_data(name: str, seen: HostFacts, target: Target) -> Problem:
+def _unknown_data(name: str, host: HostFacts, target: Target) -> Problem:
     layout = target.members[name].member.layout
-    if seen.has_wal:
+    if host.has_wal:
         return Problem(
             Reason.UNKNOWN_DATA,
             name,
@@ -142,7 +142,7 @@ def _start_stopped(
     leaving: Mapping[str, HostFacts],
     down: Mapping[str, Problem],
     with_data: list[str],
-    born: bool,
+    bootstrapped: bool,
     target: Target,
 ) -> Plan:
     """Start a cluster that has data and does not serve, if what answers is enough for a quorum."""
@@ -150,7 +150,7 @@ def _start_stopped(
     voting = (set(target.members) & target.known) or set(target.members)
     without = sorted((set(facts) & voting) - set(with_data))
     needed = quorum(len(voting))
-    if without and (not born or len(with_data) < needed):
+    if without and (not bootstrapped or len(with_data) < needed):
         raise Refusal(
             *(
                 Problem(
@@ -166,8 +166,8 @@ def _start_stopped(
     if len(with_data) < needed:
         raise Refusal(*(problem for name, problem in down.items() if name in voting))
     warnings = tuple(down.values())
-    if not born:
-        ids = {seen.wal.cluster_id for seen in facts.values() if seen.wal}
+    if not bootstrapped:
+        ids = {host.wal.cluster_id for host in facts.values() if host.wal}
         warnings += (
             Problem(
                 Reason.CLUSTER_RESUMED,
@@ -177,15 +177,15 @@ def _start_stopped(
             ),
         )
     # A member whose certificate has ended serves nobody; that may be all there is to change.
-    leafs = stale_leafs(facts, target)
-    steps: list[Step] = [SwitchCertificates(leafs)] if leafs and not unverified(facts, leafs) else []
+    leaves = stale_leaves(facts, target)
+    steps: list[Step] = [SwitchCertificates(leaves)] if leaves and not unverified(facts, leaves) else []
     running = [name for name in with_data if facts[name].is_running]
     if not steps:
         unqueryable.refuse(facts, running)
     elif unqueryable.problems(facts):
         return Plan(tuple(steps), warnings)
     stopped = [name for name in with_data if not facts[name].is_running]
-    stopped += sorted(name for name, seen in leaving.items() if seen.wal and not seen.is_running)
+    stopped += sorted(name for name, host in leaving.items() if host.wal and not host.is_running)
     # They start as they are; a mask or a drop-in may say that somebody put that member out of service.
     unfit = [name for name in stopped if name in leaving and unit_files.problems(target.leaving[name], leaving[name])]
     stopped = [name for name in stopped if name not in unfit]
@@ -205,7 +205,7 @@ def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: 
     stale = [name for name in running if facts[name].running_revision != target.members[name].revision]
     # Another version takes steps before it that need members that serve.
     same = [name for name in running if facts[name].active_version in ("", target.members[name].member.version)]
-    lost = any(seen.status and seen.status.leader_id in ("", "0") for seen in facts.values())
+    lost = any(host.status and host.status.leader_id in ("", "0") for host in facts.values())
     may_spare = lost or voters <= FEW_VOTERS
     unproven = [name for name in same if facts[name].is_unproven and may_spare]
     changed = [
@@ -228,12 +228,12 @@ def _change_running(facts: Mapping[str, HostFacts], running: list[str], voters: 
     )
 
 
-def stale_leafs(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:
+def stale_leaves(facts: Mapping[str, HostFacts], target: Target) -> tuple[str, ...]:
     """Return the running nodes that do not use the leaf certificates that are staged for them."""
     return tuple(
         sorted(
             name
-            for name, seen in facts.items()
-            if seen.is_running and seen.active_certificates != target.members[name].certificates
+            for name, host in facts.items()
+            if host.is_running and host.active_certificates != target.members[name].certificates
         )
     )

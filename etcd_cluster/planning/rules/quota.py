@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.target import Refusal
 from etcd_cluster.reasons import Reason
 from etcd_cluster.rendering.config_diff import parse_environment
@@ -27,23 +27,23 @@ def needed(db_size: int) -> int:
     return db_size + max(db_size // _SHARE, _REQUESTS_BYTES)
 
 
-def is_changed(seen: HostFacts, wanted: str) -> bool:
+def is_changed(host: HostFacts, wanted: str) -> bool:
     """Return whether a restart gives the member another quota than it runs with."""
-    return parse_environment(seen.active_environment).get(option_variable(OPTION)) != wanted
+    return parse_environment(host.active_environment).get(option_variable(OPTION)) != wanted
 
 
-def refuse_small(now: Situation, stale: Iterable[str]) -> None:
+def refuse_small(cluster: ClusterState, stale: Iterable[str]) -> None:
     """Refuse restarts with a quota that is below the database, or that raised NOSPACE already."""
-    full = {member for member, kind in now.alarms if kind == "NOSPACE"}
-    options = {name: wanted.member.options.get(OPTION, "0") for name, wanted in now.target.members.items()}
-    changing = {name for name in stale if is_changed(now.facts[name], options[name])}
+    full = {member for member, kind in cluster.alarms if kind == "NOSPACE"}
+    options = {name: wanted.member.options.get(OPTION, "0") for name, wanted in cluster.target.members.items()}
+    changing = {name for name in stale if is_changed(cluster.facts[name], options[name])}
     problems = []
-    for name, seen in sorted(now.serving.items()):
-        if name not in now.target.members or seen.status is None:
+    for name, host in sorted(cluster.serving.items()):
+        if name not in cluster.target.members or host.status is None:
             continue
-        size, quota = seen.status.db_size, int(options[name]) or _DEFAULT_BYTES
+        size, quota = host.status.db_size, int(options[name]) or _DEFAULT_BYTES
         # A member that restarted with it already may be the one that it does not fit.
-        concerns = name in changing or (bool(changing) and seen.status.member_id in full)
+        concerns = name in changing or (bool(changing) and host.status.member_id in full)
         if concerns and 0 < quota < needed(size):
             problems.append(
                 Problem(

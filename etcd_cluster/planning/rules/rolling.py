@@ -4,49 +4,49 @@ from collections.abc import Mapping
 
 from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts
-from etcd_cluster.planning.rules import quota as quotas
+from etcd_cluster.planning.rules import quota as quota_rules
 from etcd_cluster.planning.rules import trust, unqueryable, versions
-from etcd_cluster.planning.rules.not_serving import FEW_VOTERS, stale_leafs
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.rules.not_serving import FEW_VOTERS, stale_leaves
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.steps import Restart, Step, SwitchCertificates
 from etcd_cluster.planning.target import Refusal, quorum
 from etcd_cluster.reasons import Reason
 from etcd_cluster.ssh.session import as_text
 
 
-def certificates(now: Situation) -> list[Step]:
+def certificates(cluster: ClusterState) -> list[Step]:
     """Put staged leafs into use, once every running member's loaded bundle verifies them."""
-    wanted = {name: seen for name, seen in now.facts.items() if name in now.target.members}
-    leafs = stale_leafs(wanted, now.target)
-    if not leafs:
+    wanted = {name: host for name, host in cluster.facts.items() if name in cluster.target.members}
+    leaves = stale_leaves(wanted, cluster.target)
+    if not leaves:
         return []
-    if trust.must_widen_first(now, leafs):
+    if trust.must_widen_first(cluster, leaves):
         return []
-    trust.refuse_lost_clients(now, wanted)
-    return [SwitchCertificates(leafs)]
+    trust.refuse_lost_clients(cluster, wanted)
+    return [SwitchCertificates(leaves)]
 
 
-def restarts(now: Situation) -> list[Step]:
+def restarts(cluster: ClusterState) -> list[Step]:
     """Restart what does not run what is staged for it."""
-    facts = {name: seen for name, seen in now.facts.items() if name in now.target.members}
+    facts = {name: host for name, host in cluster.facts.items() if name in cluster.target.members}
     # One that runs what is wanted, does not serve, and has a way back was left so by a run that was interrupted. It may
     # vote all the same, so from three voters on the others must be a quorum without it.
-    spared = len(now.voters) <= FEW_VOTERS or now.healthy_voters() >= quorum(len(now.voters))
+    spared = len(cluster.voters) <= FEW_VOTERS or cluster.healthy_voters() >= quorum(len(cluster.voters))
     stale = [
         name
-        for name, seen in facts.items()
-        if seen.is_running
+        for name, host in facts.items()
+        if host.is_running
         and (
-            seen.running_revision != now.target.members[name].revision
-            or (name not in now.serving and name in now.by_url and seen.is_unproven and spared)
+            host.running_revision != cluster.target.members[name].revision
+            or (name not in cluster.serving and name in cluster.by_url and host.is_unproven and spared)
         )
     ]
     if not stale:
-        _refuse_unproven(now, facts)
+        _refuse_unproven(cluster, facts)
         # A downgrade that was enabled and taken back before any member restarted is still under way.
-        return versions.cancelled(now)
-    changed = [name for name in stale if facts[name].running_revision != now.target.members[name].revision]
-    down = {name: problem for name, problem in now.down.items() if name in now.target.members}
+        return versions.cancelled(cluster)
+    changed = [name for name in stale if facts[name].running_revision != cluster.target.members[name].revision]
+    down = {name: problem for name, problem in cluster.down.items() if name in cluster.target.members}
     if down and changed:
         raise Refusal(
             *(
@@ -60,31 +60,31 @@ def restarts(now: Situation) -> list[Step]:
             )
         )
     unqueryable.refuse(facts, stale)
-    stale = _allowed(now, stale)
-    trust.refuse_narrow(now, stale)
-    quotas.refuse_small(now, stale)
-    ordered = sorted(stale, key=lambda name: (name in now.serving, now.leads(name), name))
-    return [*versions.before_restarts(now), *(_restart(now, name) for name in ordered)]
+    stale = _allowed(cluster, stale)
+    trust.refuse_narrow(cluster, stale)
+    quota_rules.refuse_small(cluster, stale)
+    ordered = sorted(stale, key=lambda name: (name in cluster.serving, cluster.leads(name), name))
+    return [*versions.before_restarts(cluster), *(_restart(cluster, name) for name in ordered)]
 
 
-def _restart(now: Situation, name: str) -> Restart:
+def _restart(cluster: ClusterState, name: str) -> Restart:
     # Where nobody else votes there is nobody to hand over to.
-    leads = now.leads(name) and len(now.voters) > 1
-    moved = now.moved.get(name)
+    leads = cluster.leads(name) and len(cluster.voters) > 1
+    moved = cluster.moved.get(name)
     return Restart(name, leads, moved.member_id if moved else "")
 
 
-def _allowed(now: Situation, stale: list[str]) -> list[str]:
+def _allowed(cluster: ClusterState, stale: list[str]) -> list[str]:
     """Return which stale members may restart while some do not serve: these first."""
-    voters = len(now.voters)
-    listed = {**now.by_url, **now.moved}
+    voters = len(cluster.voters)
+    listed = {**cluster.by_url, **cluster.moved}
     sick = sorted(
-        name for name in now.facts if name in listed and name not in now.serving and not listed[name].is_learner
+        name for name in cluster.facts if name in listed and name not in cluster.serving and not listed[name].is_learner
     )
     if not sick or voters - len(sick) - 1 >= quorum(voters):
         return stale
     # A member that runs and does not answer may vote all the same.
-    safe = voters <= FEW_VOTERS or now.healthy_voters(without=[listed[name].member_id for name in sick]) >= quorum(
+    safe = voters <= FEW_VOTERS or cluster.healthy_voters(without=[listed[name].member_id for name in sick]) >= quorum(
         voters
     )
     if safe and (first := [name for name in stale if name in sick]):
@@ -95,7 +95,7 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
                 Reason.NO_QUORUM_TO_RESTART,
                 name,
                 f"it does not serve, so no other member may restart (quorum of {voters} is {quorum(voters)}); "
-                f"{unqueryable.why(now.facts[name])}",
+                f"{unqueryable.why(cluster.facts[name])}",
                 "Look at `journalctl -u etcd` on it and repair it first",
             )
             for name in sick
@@ -103,13 +103,13 @@ def _allowed(now: Situation, stale: list[str]) -> list[str]:
     )
 
 
-def _refuse_unproven(now: Situation, facts: Mapping[str, HostFacts]) -> None:
+def _refuse_unproven(cluster: ClusterState, facts: Mapping[str, HostFacts]) -> None:
     """Refuse to call a cluster as wanted whose members never served on what they run, and cannot be spared either."""
     unproven = [
         name
-        for name, seen in facts.items()
-        if unqueryable.cannot_ask(seen) and seen.is_unproven and name in now.by_url
-        if not now.by_url[name].is_learner
+        for name, host in facts.items()
+        if unqueryable.cannot_ask(host) and host.is_unproven and name in cluster.by_url
+        if not cluster.by_url[name].is_learner
     ]
     if unproven:
         raise Refusal(

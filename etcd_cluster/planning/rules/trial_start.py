@@ -6,13 +6,13 @@ worse by that, and it has its own way back.
 
 from dataclasses import replace
 
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.steps import (
     AddLearner,
     AwaitServing,
     DisarmAlarms,
     Plan,
-    RecordBirth,
+    RecordBootstrap,
     Reinstall,
     RememberServed,
     Restart,
@@ -26,35 +26,35 @@ from etcd_cluster.planning.steps import (
 )
 
 # What brings back or tidies up what is there already; no trial holds it up.
-_REPAIRS = (StartExisting, AwaitServing, RecordBirth, Reinstall, RememberServed, DisarmAlarms, Retire)
+_REPAIRS = (StartExisting, AwaitServing, RecordBootstrap, Reinstall, RememberServed, DisarmAlarms, Retire)
 
 
-def before(plan: Plan, now: Situation) -> Plan:
+def before(plan: Plan, cluster: ClusterState) -> Plan:
     """Return the plan with a trial start in front of all that prepares for something untried."""
-    if not now.target.trial_start:
+    if not cluster.target.trial_start:
         return plan
-    tried = {name for step in now.done if isinstance(step, TrialStart) for name in step.names}
-    due = {name for step in plan.steps for name in _begins(step, now)} - tried
+    tried = {name for step in cluster.done if isinstance(step, TrialStart) for name in step.names}
+    due = {name for step in plan.steps for name in _begins(step, cluster)} - tried
     if not due:
         return plan
     at = next(number for number, step in enumerate(plan.steps) if not isinstance(step, _REPAIRS))
     return replace(plan, steps=(*plan.steps[:at], TrialStart(tuple(sorted(due))), *plan.steps[at:]))
 
 
-def _begins(step: Step, now: Situation) -> tuple[str, ...]:
+def _begins(step: Step, cluster: ClusterState) -> tuple[str, ...]:
     """Return the nodes that a step leads to use something that their hosts have not seen serve."""
     match step:
         case StartNew():
             names = step.names
         case Restart() | StartJoin() | AddLearner():
-            names = (step.name,) if now.serving else ()
+            names = (step.name,) if cluster.serving else ()
         case SwitchCertificates():
-            return tuple(name for name in step.names if name in now.serving)
+            return tuple(name for name in step.names if name in cluster.serving)
         case _:
             return ()
-    return tuple(name for name in names if not _has_served(name, now))
+    return tuple(name for name in names if not _has_served(name, cluster))
 
 
-def _has_served(name: str, now: Situation) -> bool:
-    seen, revision = now.facts.get(name), now.target.members[name].revision
-    return seen is not None and bool(revision) and revision in (seen.running_revision, seen.served_revision)
+def _has_served(name: str, cluster: ClusterState) -> bool:
+    host, revision = cluster.facts.get(name), cluster.target.members[name].revision
+    return host is not None and bool(revision) and revision in (host.running_revision, host.served_revision)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from etcd_cluster.certificates.rotation import PHASES
 from etcd_cluster.observation.facts import HostFacts
-from etcd_cluster.planning.state import Situation
+from etcd_cluster.planning.state import ClusterState
 from etcd_cluster.planning.target import refuse
 from etcd_cluster.reasons import Reason
 
@@ -20,9 +20,9 @@ def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tup
         staged = facts[name].staged_trust
         if staged is None:
             continue
-        for other, seen in sorted(facts.items()):
-            loaded = seen.loaded_trust
-            if not seen.is_running or loaded is None:
+        for other, host in sorted(facts.items()):
+            loaded = host.loaded_trust
+            if not host.is_running or loaded is None:
                 continue
             if staged.peer_issuer and staged.peer_issuer not in loaded.peer_bundle:
                 found.append((name, "peer", other))
@@ -31,11 +31,11 @@ def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tup
     return found
 
 
-def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
+def must_widen_first(cluster: ClusterState, names: Iterable[str]) -> bool:
     """Return whether restarts must come before these leafs; refuses leafs that no restart would make known."""
-    pending = unverified(now.facts, names)
+    pending = unverified(cluster.facts, names)
     for name, purpose, other in pending:
-        staged, leaf = now.facts[other].staged_trust, now.facts[name].staged_trust
+        staged, leaf = cluster.facts[other].staged_trust, cluster.facts[name].staged_trust
         if staged is None or leaf is None:
             raise refuse(
                 Reason.LEAF_NOT_TRUSTED,
@@ -54,18 +54,18 @@ def must_widen_first(now: Situation, names: Iterable[str]) -> bool:
     return bool(pending)
 
 
-def refuse_lost_clients(now: Situation, names: Iterable[str]) -> None:
+def refuse_lost_clients(cluster: ClusterState, names: Iterable[str]) -> None:
     """Refuse to leave a CA of clients and its trust in one run: they hold certificates of the CA that issued until now.
 
     Among members one roll may do both.
     """
     used = {
-        seen.loaded_trust.server_issuer: name
-        for name, seen in sorted(now.facts.items())
-        if seen.is_running and seen.loaded_trust and seen.loaded_trust.server_issuer in seen.loaded_trust.client_bundle
+        host.loaded_trust.server_issuer: name
+        for name, host in sorted(cluster.facts.items())
+        if host.is_running and host.loaded_trust and host.loaded_trust.server_issuer in host.loaded_trust.client_bundle
     }
     for name in names:
-        staged = now.facts[name].staged_trust
+        staged = cluster.facts[name].staged_trust
         for issuer, other in used.items():
             if staged and issuer not in staged.client_bundle:
                 raise refuse(
@@ -77,15 +77,15 @@ def refuse_lost_clients(now: Situation, names: Iterable[str]) -> None:
                 )
 
 
-def refuse_narrow(now: Situation, names: Iterable[str]) -> None:
+def refuse_narrow(cluster: ClusterState, names: Iterable[str]) -> None:
     """Refuse bundles that do not verify the leafs that the members use."""
     for name in names:
-        staged = now.facts[name].staged_trust
+        staged = cluster.facts[name].staged_trust
         if staged is None:
             continue
-        for other, seen in sorted(now.facts.items()):
-            used = seen.loaded_trust
-            if not seen.is_running or used is None:
+        for other, host in sorted(cluster.facts.items()):
+            used = host.loaded_trust
+            if not host.is_running or used is None:
                 continue
             for purpose, issuer, bundle in (
                 ("peer", used.peer_issuer, staged.peer_bundle),

@@ -14,34 +14,34 @@ _LOOK = (
 )
 
 
-def cannot_ask(seen: HostFacts) -> bool:
+def cannot_ask(host: HostFacts) -> bool:
     """Return whether a member runs, and our question never reached it; that tells nothing of its health."""
-    return seen.is_running and seen.query is Query.CANNOT_ASK
+    return host.is_running and host.query is Query.CANNOT_ASK
 
 
-def is_proven_unasked(seen: HostFacts) -> bool:
+def is_proven_unasked(host: HostFacts) -> bool:
     """Return whether the question is at fault: the member cannot be asked on a revision that has served before.
 
     Where the revision has not, while a former one has, it may be the revision that refuses our client.
     """
-    return cannot_ask(seen) and not seen.is_unproven
+    return cannot_ask(host) and not host.is_unproven
 
 
-def reason(seen: HostFacts) -> Reason:
+def reason(host: HostFacts) -> Reason:
     """Return why a member that runs does not count as serving."""
-    if seen.query is Query.CANNOT_ASK:
+    if host.query is Query.CANNOT_ASK:
         return Reason.QUERY_FAILED
-    return Reason.MEMBER_ERROR if seen.query is Query.ERROR else Reason.MEMBER_SILENT
+    return Reason.MEMBER_ERROR if host.query is Query.ERROR else Reason.MEMBER_SILENT
 
 
-def why(seen: HostFacts) -> str:
+def why(host: HostFacts) -> str:
     """Return in words why a member does not count as serving."""
-    said = f" ({seen.query_words})" if seen.query_words else ""
-    if not seen.is_running:
+    said = f" ({host.query_words})" if host.query_words else ""
+    if not host.is_running:
         return "etcd does not run on it"
-    if seen.query is Query.CANNOT_ASK:
+    if host.query is Query.CANNOT_ASK:
         return f"etcd runs on it, but etcdctl cannot ask it{said}"
-    if seen.query is Query.ERROR:
+    if host.query is Query.ERROR:
         return f"it answers, but gives no linearizable answer{said}"
     return f"etcd runs on it, but does not answer{said}"
 
@@ -49,9 +49,9 @@ def why(seen: HostFacts) -> str:
 def problems(facts: Mapping[str, HostFacts]) -> list[Problem]:
     """Return what is told of the members that cannot be asked."""
     return [
-        Problem(Reason.QUERY_FAILED, name, why(seen), _LOOK)
-        for name, seen in sorted(facts.items())
-        if is_proven_unasked(seen)
+        Problem(Reason.QUERY_FAILED, name, why(host), _LOOK)
+        for name, host in sorted(facts.items())
+        if is_proven_unasked(host)
     ]
 
 

@@ -30,9 +30,9 @@ def state(*members: Member) -> dict[str, Any]:
 
 
 def kept(
-    before: dict[str, Any], wanted: list[Member], facts: dict[str, HostFacts], born: tuple[str, ...] = BORN
+    before: dict[str, Any], wanted: list[Member], facts: dict[str, HostFacts], bootstrapped: tuple[str, ...] = BORN
 ) -> dict[str, tuple[str, ...]]:
-    result = with_former(before, {each.name: each for each in wanted}, facts, born)
+    result = with_former(before, {each.name: each for each in wanted}, facts, bootstrapped)
     return {name: each.former_addresses for name, each in result.items() if each.former_addresses}
 
 
@@ -81,9 +81,9 @@ def test_a_move_back_keeps_the_address_in_between() -> None:
     assert kept(state(BOTH, B), [A, B], {**RUNNING, "a": running(BOTH)}) == {"a": (NEW,)}
 
 
-@pytest.mark.parametrize("born", [(), ("b",)])
-def test_nobody_knows_an_address_at_which_no_member_ever_served(born: tuple[str, ...]) -> None:
-    assert kept(state(A, B), [MOVED, B], RUNNING, born) == {}
+@pytest.mark.parametrize("bootstrapped", [(), ("b",)])
+def test_nobody_knows_an_address_at_which_no_member_ever_served(bootstrapped: tuple[str, ...]) -> None:
+    assert kept(state(A, B), [MOVED, B], RUNNING, bootstrapped) == {}
     assert kept(state(A, B), [MOVED, B], {**RUNNING, "a": core_samples.empty()}) == {}, "another, new host"
 
 

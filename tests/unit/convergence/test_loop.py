@@ -12,16 +12,16 @@ import pytest
 from etcd_cluster import execution, lease
 from etcd_cluster.convergence import loop
 from etcd_cluster.convergence.confirmation import SETTLE_SECONDS
-from etcd_cluster.convergence.loop import Outcome, Run, converge
+from etcd_cluster.convergence.loop import Outcome, RolloutContext, converge
 from etcd_cluster.convergence.unobserved_members import Answers
 from etcd_cluster.errors import Cancelled, ClusterError, Problem, Unreachable, WrongHostKey
-from etcd_cluster.execution import Deadlines, Hands, execute
+from etcd_cluster.execution import Deadlines, Operations, execute
 from etcd_cluster.lease import Lease
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.observation.query import Query
 from etcd_cluster.planning import (
     AddLearner,
-    RecordBirth,
+    RecordBootstrap,
     Refusal,
     Reinstall,
     Restart,
@@ -55,13 +55,13 @@ from tests.unit.samples import (
 ALL_SERVE = {name: serving(name) for name in "abc"}
 STALE = {name: serving(name, running_revision="r0") for name in "abc"}
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
-Look = Mapping[str, Any]
+Observation = Mapping[str, Any]
 
 
 class Cluster:
     """Stands in for the hosts: after each step they show the next of `looks`, after the last one that again."""
 
-    def __init__(self, *looks: Look) -> None:
+    def __init__(self, *looks: Observation) -> None:
         self.looks = list(looks)
         self.steps: list[Step] = []
         self.warnings: list[str] = []
@@ -75,10 +75,10 @@ class Cluster:
             raise Unreachable(down(node))
         return node
 
-    async def observe_all(self, *_: Any) -> loop.Look:
-        return loop.Look(self.looks[min(len(self.steps), len(self.looks) - 1)])
+    async def observe_all(self, *_: Any) -> loop.Observation:
+        return loop.Observation(self.looks[min(len(self.steps), len(self.looks) - 1)])
 
-    async def execute(self, _hands: Hands, step: Step) -> None:
+    async def execute(self, _hands: Operations, step: Step) -> None:
         self.steps.append(step)
         if len(self.steps) == self.cancel_at_step:
             self.cancelled.set()
@@ -102,7 +102,9 @@ def run(cluster: Cluster, wanted: Target, monkeypatch: pytest.MonkeyPatch) -> Ou
     monkeypatch.setattr(loop.asyncio, "sleep", cluster.pause)
     monkeypatch.setattr(loop, "execute", cluster.execute)
     address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
-    work = Run(cluster, dict.fromkeys("abcde", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    work = RolloutContext(
+        cluster, dict.fromkeys("abcde", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled
+    )  # type: ignore[arg-type]
     return asyncio.run(converge(work, wanted, None))
 
 
@@ -130,16 +132,16 @@ def test_members_restart_one_by_one_with_time_to_settle_between(monkeypatch: pyt
 
 def test_a_step_between_does_not_take_the_time_to_settle_away(monkeypatch: pytest.MonkeyPatch) -> None:
     rest = {"a": STALE["a"], "b": serving("b")}
-    unrecorded = {**rest, "c": serving("c", born=None)}
+    unrecorded = {**rest, "c": serving("c", bootstrapped=None)}
     cluster = Cluster({**rest, "c": stopped("c")}, unrecorded, {**rest, "c": serving("c")}, ALL_SERVE)
     run(cluster, target(), monkeypatch)
-    assert cluster.steps == [StartExisting(("c",)), RecordBirth(("c",)), Restart("a", True)]
+    assert cluster.steps == [StartExisting(("c",)), RecordBootstrap(("c",)), Restart("a", True)]
     assert cluster.pauses == [SETTLE_SECONDS]
 
 
 def test_a_step_that_failed_while_the_machine_slept_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     class Sleeping(Cluster):
-        async def execute(self, _hands: Hands, _step: Step) -> None:
+        async def execute(self, _hands: Operations, _step: Step) -> None:
             woken = lease.now() + lease.SECONDS + 1
             monkeypatch.setattr(lease, "now", lambda: woken)
             raise ClusterError.of(
@@ -154,7 +156,7 @@ def test_a_step_that_failed_while_the_machine_slept_is_explained(monkeypatch: py
 
 def test_a_step_that_failed_is_told_alone_while_the_lease_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing(Cluster):
-        async def execute(self, _hands: Hands, _step: Step) -> None:
+        async def execute(self, _hands: Operations, _step: Step) -> None:
             raise ClusterError.of(Reason.START_FAILED, "b", "etcd ended at its start", "Correct the cause")
 
     with pytest.raises(ClusterError) as failure:
@@ -194,9 +196,9 @@ def test_a_cluster_that_never_becomes_as_wanted_ends_in_words(monkeypatch: pytes
     class Restless(Cluster):
         """Another member is stopped after each step, and no look is like one before."""
 
-        async def observe_all(self, *_: Any) -> loop.Look:
+        async def observe_all(self, *_: Any) -> loop.Observation:
             name = "bc"[len(self.steps) % 2]
-            return loop.Look({**ALL_SERVE, name: stopped(name, attempt=str(len(self.steps)))})
+            return loop.Observation({**ALL_SERVE, name: stopped(name, attempt=str(len(self.steps)))})
 
     with pytest.raises(ClusterError, check=because(Reason.TOO_MANY_STEPS, "cluster")):
         run(Restless(), target(), monkeypatch)
@@ -215,10 +217,10 @@ def wait_for_clocks(seconds_ahead: float, offsets: Mapping[str, float], monkeypa
         """Nobody listens."""
 
     monkeypatch.setattr(asyncio, "sleep", pause)
-    hands = Hands({}, target(), Lease("run-1", 0), DEADLINES, None, say, None)
+    ops = Operations({}, target(), Lease("run-1", 0), DEADLINES, None, say, None)
     valid_from = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds_ahead)
     facts = {name: empty(clock_offset=offset) for name, offset in offsets.items()}
-    asyncio.run(execution.wait_for_clocks(hands, valid_from, facts))
+    asyncio.run(execution.wait_for_clocks(ops, valid_from, facts))
     return pauses
 
 
@@ -242,9 +244,9 @@ def test_a_run_without_its_lease_takes_no_step() -> None:
     async def say(_: str) -> None:
         """Nobody listens."""
 
-    hands = Hands({}, target(), lost, DEADLINES, None, say, None)
+    ops = Operations({}, target(), lost, DEADLINES, None, say, None)
     with pytest.raises(ClusterError, check=because(Reason.LEASE_HELD, "a")):
-        asyncio.run(execute(hands, StartNew(("a",), None)))
+        asyncio.run(execute(ops, StartNew(("a",), None)))
 
 
 # who answers at an address that no host runs
@@ -259,14 +261,16 @@ class Foreign:
         return node
 
 
-def looked(wanted: Target, monkeypatch: pytest.MonkeyPatch) -> loop.Look:
+def looked(wanted: Target, monkeypatch: pytest.MonkeyPatch) -> loop.Observation:
     async def observe(name: str, *_: Any) -> HostFacts:
         return serving(name, names="ab")
 
     monkeypatch.setattr(loop, "observe", observe)
     cluster = Cluster()
     address = Address("192.0.2.1", 22, "root", None, None, False, "ssh-ed25519 key", False, 5)
-    work = Run(Foreign(), dict.fromkeys("abc", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    work = RolloutContext(
+        Foreign(), dict.fromkeys("abc", address), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled
+    )  # type: ignore[arg-type]
     return asyncio.run(loop.observe_all(work, wanted))
 
 
@@ -291,9 +295,9 @@ def test_a_host_that_hangs_is_gone_where_its_node_leaves(monkeypatch: pytest.Mon
         return Answers()
 
     monkeypatch.setattr(loop, "observe", look)
-    monkeypatch.setattr(loop, "alive_elsewhere", nobody)
+    monkeypatch.setattr(loop, "ask_unobserved_members", nobody)
     cluster = Cluster({})
-    work = Run(cluster, dict.fromkeys("abc"), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
+    work = RolloutContext(cluster, dict.fromkeys("abc"), DEADLINES, None, cluster.warn, cluster.warn, cluster.cancelled)  # type: ignore[arg-type]
     seen = asyncio.run(loop.observe_all(work, target("ab", leaving={"c": member("c")})))
     assert isinstance(seen.observed["c"], Problem) and set(seen.facts) == {"a", "b"}
     with pytest.raises(ClusterError, check=because(Reason.COMMAND_TIMED_OUT, "c")):
@@ -306,13 +310,13 @@ def test_a_host_that_hangs_is_gone_where_its_node_leaves(monkeypatch: pytest.Mon
 class Changing(Cluster):
     """Shows the next of `looks` at each look, after the last one that again."""
 
-    def __init__(self, *looks: Look, alive: frozenset[str] = frozenset()) -> None:
+    def __init__(self, *looks: Observation, alive: frozenset[str] = frozenset()) -> None:
         super().__init__(*looks)
         self.alive = alive
 
-    async def observe_all(self, *_: Any) -> loop.Look:
+    async def observe_all(self, *_: Any) -> loop.Observation:
         look = self.looks[0] if len(self.looks) == 1 else self.looks.pop(0)
-        return loop.Look(look, Answers(self.alive))
+        return loop.Observation(look, Answers(self.alive))
 
 
 def voting(milliseconds: int, **changes: Any) -> Target:
@@ -369,7 +373,7 @@ def test_a_warning_in_other_words_is_given_once(monkeypatch: pytest.MonkeyPatch)
         asked = replace(erring("b", words), query=Query.CANNOT_ASK)
         return {"a": serving("a", **changes), "b": asked, "c": serving("c")}
 
-    cluster = Cluster(look("no such file", born=None), look("timed out"))
+    cluster = Cluster(look("no such file", bootstrapped=None), look("timed out"))
     run(cluster, target(), monkeypatch)
     assert len(cluster.steps) == len(cluster.warnings) == 1
 
@@ -405,11 +409,11 @@ def test_a_step_that_is_due_again_on_other_facts_is_an_error_too(monkeypatch: py
 
 
 def test_two_steps_that_undo_each_other_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    unrecorded = {**ALL_SERVE, "c": serving("c", born=None)}
+    unrecorded = {**ALL_SERVE, "c": serving("c", bootstrapped=None)}
     cluster = Changing(HIDDEN, unrecorded, HIDDEN, HIDDEN, unrecorded)
     with pytest.raises(ClusterError, check=because(Reason.STEP_WITHOUT_EFFECT, "cluster")):
         run(cluster, target(), monkeypatch)
-    assert cluster.steps == [Reinstall("b", ("etcd.service",)), RecordBirth(("c",))]
+    assert cluster.steps == [Reinstall("b", ("etcd.service",)), RecordBootstrap(("c",))]
 
 
 def test_members_that_do_not_run_are_started_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -425,8 +429,8 @@ def test_a_member_that_answers_at_the_second_look_is_not_taken_for_dead(monkeypa
     class Slow(Changing):
         """Its member c answers at the second look."""
 
-        async def observe_all(self, *_: Any) -> loop.Look:
-            return loop.Look(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
+        async def observe_all(self, *_: Any) -> loop.Observation:
+            return loop.Observation(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
 
     cluster = Slow(moved)
     with pytest.raises(Refusal, check=because(Reason.OLD_MEMBER_RUNNING, "c")):
@@ -456,8 +460,8 @@ def test_data_at_a_new_address_is_told_to_the_cluster_at_the_second_silent_look(
     class Slow(Changing):
         """The original of c answers at the second look."""
 
-        async def observe_all(self, *_: Any) -> loop.Look:
-            return loop.Look(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
+        async def observe_all(self, *_: Any) -> loop.Observation:
+            return loop.Observation(moved, Answers(frozenset({member_id("c")} if self.pauses else ())))
 
     cluster = Slow(moved)
     with pytest.raises(Refusal, check=because(Reason.DATA_OF_RUNNING_MEMBER, "c")):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster.convergence.unobserved_members import Answers, alive_elsewhere
+from etcd_cluster.convergence.unobserved_members import Answers, ask_unobserved_members
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.rendering import revision
 from etcd_cluster.ssh.session import Address, Result
@@ -42,7 +42,7 @@ def alive(seen: Mapping[str, HostFacts], answer: Any, logged: str = "", status: 
     address = Address("192.0.2.1", 22, "root", None, None, False, None, False, 5)
     nodes = {name: member(name) for name in seen}
     return asyncio.run(
-        alive_elsewhere(hosts, dict.fromkeys(nodes, address), nodes, seen, 60)  # type: ignore[arg-type]
+        ask_unobserved_members(hosts, dict.fromkeys(nodes, address), nodes, seen, 60)  # type: ignore[arg-type]
     ), hosts.asked
 
 

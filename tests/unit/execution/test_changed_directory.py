@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from etcd_cluster.execution import Deadlines, Hands, bootstrap
+from etcd_cluster.execution import Deadlines, Operations, bootstrap
 from etcd_cluster.observation.facts import HostFacts, Place
 from etcd_cluster.planning import SwitchCertificates
 from tests.unit.samples import serving, target
@@ -13,7 +13,7 @@ from tests.unit.samples import serving, target
 DEADLINES = Deadlines(60, 180, 120, 600, 90, 60)
 
 
-class Noting(Hands):
+class Noting(Operations):
     """Steps that only note which script was to run with which variables."""
 
     def __init__(self, config: str) -> None:
@@ -46,13 +46,13 @@ async def _nothing(_message: str) -> None:
 def test_a_birth_is_recorded_where_the_member_runs_too() -> None:
     # A change of the directory that was interrupted and taken back: what is read is where it runs.
     for config, written in (("/etc/etcd", ["/etc/etcd"]), ("/etc/left", ["/etc/etcd", "/etc/left"])):
-        hands = Noting(config)
-        asyncio.run(bootstrap.record_birth(hands, ["a"]))
-        assert [variables["config"] for _, variables in hands.ran] == written
+        ops = Noting(config)
+        asyncio.run(bootstrap.record_bootstrap(ops, ["a"]))
+        assert [variables["config"] for _, variables in ops.ran] == written
 
 
 def test_leafs_are_switched_where_the_member_runs() -> None:
-    hands = Noting("/etc/left")
-    asyncio.run(bootstrap.switch_certificates(hands, SwitchCertificates(("a",))))
+    ops = Noting("/etc/left")
+    asyncio.run(bootstrap.switch_certificates(ops, SwitchCertificates(("a",))))
     variables = {"config": "/etc/etcd", "certificates": "c1", "here": "/etc/left"}
-    assert hands.ran == [("certificates", variables)]
+    assert ops.ran == [("certificates", variables)]

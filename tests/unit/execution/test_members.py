@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from etcd_cluster.execution import Deadlines, Hands, execute
+from etcd_cluster.execution import Deadlines, Operations, execute
 from etcd_cluster.execution import operations as hands_module
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.observation.facts import HostFacts
@@ -39,8 +39,8 @@ def test_a_leader_on_no_observed_host_hands_over_before_it_is_removed(leader: st
 
     async def run() -> None:
         deadlines = Deadlines(60, 180, 120, 600, 90, 60)
-        hands = Hands(hosts, target("ab"), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
-        await execute(hands, RemoveMember(member_id("c"), "c", None, leader == "c"))
+        ops = Operations(hosts, target("ab"), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
+        await execute(ops, RemoveMember(member_id("c"), "c", None, leader == "c"))
 
     asyncio.run(run())
     moves = [call for call in hosts["a"].asked if "move-leader" in call]
@@ -66,8 +66,8 @@ def test_a_promoted_member_is_waited_for_until_it_answers(monkeypatch: pytest.Mo
         deadlines = Deadlines(60, 180, 120, 600, 90, 60)
         facts = {name: serving(name) for name in "ab"}
         hosts = {name: Host() for name in "abc"}
-        hands = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
-        await execute(hands, Promote("c", member_id("c")))
+        ops = Operations(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
+        await execute(ops, Promote("c", member_id("c")))
 
     monkeypatch.setattr(hands_module, "observe", observe)
     asyncio.run(run())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands, execute, operations, restart, rollback
+from etcd_cluster.execution import Deadlines, Operations, execute, operations, restart, rollback
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.observation.facts import HostFacts, MemberStatus
 from etcd_cluster.observation.query import Query
@@ -87,7 +87,7 @@ def take(
     async def run() -> None:
         lease = Lease("run-1", now())
         deadlines = DEADLINES if answers else replace(DEADLINES, member_start=-1)
-        work = Hands(hosts, wanted or target(), lease, deadlines, None, say, None, facts)  # type: ignore[arg-type]
+        work = Operations(hosts, wanted or target(), lease, deadlines, None, say, None, facts)  # type: ignore[arg-type]
         await execute(work, step)
 
     monkeypatch.setattr(operations, "observe", look or observe)
@@ -200,7 +200,7 @@ def test_members_that_run_go_back_one_after_the_other_as_long_as_it_helps(
     hosts = {name: Noting("r1") for name in "abc"}
     for name, host in hosts.items():
         host.name = name
-    monkeypatch.setattr(operations.Hands, "look", look)
+    monkeypatch.setattr(operations.Operations, "look", look)
     monkeypatch.setattr(rollback, "_ANSWER_SECONDS", -1)
     said = take(StartExisting(("a", "b", "c")), hosts, {name: stopped(name, **former) for name in "abc"}, monkeypatch)
     assert order == [f"{what} {name}" for name in touched for what in ("start", "wait")]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands, execute, operations
+from etcd_cluster.execution import Deadlines, Operations, execute, operations
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.observation.query import Query
@@ -48,7 +48,7 @@ def switch(facts: dict[str, HostFacts], refused: bool, monkeypatch: pytest.Monke
     monkeypatch.setattr(operations, "_REFUSED_SECONDS", 0.1)
     hosts = {name: Host(name, switched) for name in NAMES}
     deadlines = Deadlines(60, 180, 120, 600, 90, 60)
-    work = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
+    work = Operations(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts)  # type: ignore[arg-type]
     try:
         asyncio.run(execute(work, SwitchCertificates(NAMES)))
     except ClusterError as error:

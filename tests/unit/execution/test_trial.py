@@ -11,7 +11,7 @@ import pytest
 
 from etcd_cluster import planning, scripts
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands, execute, trial_unit
+from etcd_cluster.execution import Deadlines, Operations, execute, trial_unit
 from etcd_cluster.execution import trial as execution_trial
 from etcd_cluster.execution.trial import words
 from etcd_cluster.lease import Lease, now
@@ -164,8 +164,8 @@ def tried(**outputs: str) -> tuple[str, list[str]]:
         hosts = {name: Host(output) for name, output in outputs.items()}
         deadlines = Deadlines(60, 180, 120, 600, 90, 60)
         facts = {name: serving(name) for name in outputs}
-        hands = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts, warn)  # type: ignore[arg-type]
-        await execute(hands, TrialStart(tuple(outputs)))
+        ops = Operations(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, facts, warn)  # type: ignore[arg-type]
+        await execute(ops, TrialStart(tuple(outputs)))
 
     try:
         asyncio.run(run())
@@ -201,8 +201,8 @@ def test_a_trial_that_takes_long_says_what_it_waits_for(monkeypatch: pytest.Monk
     async def run() -> None:
         deadlines = Deadlines(60, 180, 120, 600, 90, 60, 30)
         hosts = {"a": Slow("passed\n")}
-        hands = Hands(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, {"a": serving("a")})  # type: ignore[arg-type]
-        await execute(hands, TrialStart(("a",)))
+        ops = Operations(hosts, target(), Lease("run-1", now()), deadlines, None, say, None, {"a": serving("a")})  # type: ignore[arg-type]
+        await execute(ops, TrialStart(("a",)))
 
     monkeypatch.setattr(execution_trial, "_SOON_SECONDS", 0.0)
     asyncio.run(run())
@@ -308,10 +308,10 @@ def test_etcd_that_ended_is_told_with_what_systemd_has(host: Namespace) -> None:
 
 
 def test_an_account_that_changes_is_tried_beside_the_data_with_leafs_that_it_can_read(host: Namespace) -> None:
-    leafs = host.folder / "etcd/certificates/c1"
-    leafs.mkdir(parents=True)
+    leaves = host.folder / "etcd/certificates/c1"
+    leaves.mkdir(parents=True)
     for name in ("server.pem", "server-key.pem", "peer.pem", "peer-key.pem"):
-        (leafs / name).write_text(name)
+        (leaves / name).write_text(name)
     data = host.folder / "etcd/data"
     (data / "member").mkdir(parents=True)
     os.chown(data, 12345, 12345)

@@ -10,8 +10,8 @@ import pytest
 from etcd_cluster import scripts
 from etcd_cluster.observation.directories import Access, Closed, DataDirectory
 from etcd_cluster.observation.facts import HostFacts, parse
-from etcd_cluster.preflight import host as preflight
-from etcd_cluster.preflight.host import Expectation
+from etcd_cluster.preflight import host_checks as preflight
+from etcd_cluster.preflight.host_checks import Expectation
 from etcd_cluster.specs.member import Member
 from etcd_cluster.specs.paths import Layout
 from tests.unit.host_namespace import Namespace, host_namespace

@@ -99,7 +99,7 @@ def test_a_running_member_is_read_whole() -> None:
     facts = seen(**RUNNING)
     assert facts.stamp == Stamp("c1", "h1", "a", "org/project/dev")
     assert facts.attempt == "attempt=t1\ncluster=a=https://192.0.2.1:2380\n"
-    assert facts.born is not None and CLUSTER in facts.born
+    assert facts.bootstrapped is not None and CLUSTER in facts.bootstrapped
     assert (facts.wal, facts.has_wal, facts.leftover) == (WAL_IDENTITY, True, True)
     assert (facts.active_revision, facts.running_revision, facts.active_certificates) == ("r1", "r0", "c1")
     assert facts.is_running and facts.is_active and facts.healthy and facts.binaries_whole

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands, bootstrap, execute, operations
+from etcd_cluster.execution import Deadlines, Operations, bootstrap, execute, operations
 from etcd_cluster.execution.proof import identity_problem, process_problem
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.observation.facts import HostFacts, ListedMember, MemberStatus
@@ -41,7 +41,7 @@ STEP = StartNew(("a", "b", "c"), "t1")
 
 def own(name: str, **changes: Any) -> HostFacts:
     """Return a host that holds the data of its member of the attempt, which is not recorded."""
-    return stopped(name, born=None, wal=WalIdentity(T1.member_ids[name], T1.cluster_id), **changes)
+    return stopped(name, bootstrapped=None, wal=WalIdentity(T1.member_ids[name], T1.cluster_id), **changes)
 
 
 def answering(name: str, **changes: Any) -> HostFacts:
@@ -49,7 +49,7 @@ def answering(name: str, **changes: Any) -> HostFacts:
     status = MemberStatus(T1.member_ids[name], T1.cluster_id, "3.6.16", T1.member_ids["a"], False, 2, 100, 100, 20480)
     wal = WalIdentity(T1.member_ids[name], T1.cluster_id)
     members = tuple(entry(each, ("https://x",) if each != "c" else ()) for each in "abc")
-    return serving(name, **{"born": None, "wal": wal, "status": status, "members": members, **changes})
+    return serving(name, **{"bootstrapped": None, "wal": wal, "status": status, "members": members, **changes})
 
 
 def entry(name: str, client_urls: tuple[str, ...] = ()) -> ListedMember:
@@ -85,12 +85,12 @@ def test_a_bootstrap_is_not_recorded_without_a_host_that_does_not_answer() -> No
 
 
 def test_what_one_member_made_of_its_own_does_not_hold_the_bootstrap_up() -> None:
-    observed = {"a": own("a"), "b": own("b"), "c": stopped("c", born=None, wal=WalIdentity("1", "beef"))}
+    observed = {"a": own("a"), "b": own("b"), "c": stopped("c", bootstrapped=None, wal=WalIdentity("1", "beef"))}
     assert plan(observed, target()).steps == (STEP,)
 
 
 def test_the_data_of_a_whole_other_cluster_is_not_set_aside() -> None:
-    observed = {name: stopped(name, born=None, wal=WalIdentity(f"{ord(name)}", "beef")) for name in "abc"}
+    observed = {name: stopped(name, bootstrapped=None, wal=WalIdentity(f"{ord(name)}", "beef")) for name in "abc"}
     assert refused(observed) == named(Reason.BOOTSTRAP_FOREIGN_DATA, "abc")
 
 
@@ -145,10 +145,10 @@ def take(hosts: Mapping[str, Host], facts: Mapping[str, HostFacts], monkeypatch:
 
     async def look(session: Host, *_: Any) -> HostFacts:
         wal = WalIdentity(T1.member_ids[session.name], session.trouble.get("cluster", T1.cluster_id))
-        return stopped(session.name, born=None, wal=wal)
+        return stopped(session.name, bootstrapped=None, wal=wal)
 
     async def run() -> None:
-        work = Hands(hosts, target(), Lease("run-1", now()), DEADLINES, None, say, None, facts)  # type: ignore[arg-type]
+        work = Operations(hosts, target(), Lease("run-1", now()), DEADLINES, None, say, None, facts)  # type: ignore[arg-type]
         await execute(work, STEP)
 
     monkeypatch.setattr(bootstrap, "observe", look)
@@ -189,7 +189,7 @@ def test_a_start_that_fails_on_one_host_stops_the_others(monkeypatch: pytest.Mon
 
 
 def test_a_process_of_a_former_try_is_stopped_and_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = {name: silent(name, born=None, running_revision="r0", wal=own(name).wal) for name in "abc"}
+    facts = {name: silent(name, bootstrapped=None, running_revision="r0", wal=own(name).wal) for name in "abc"}
     hosts = fresh()
     assert take(hosts, facts, monkeypatch) == ""
     for host in hosts.values():
@@ -227,7 +227,7 @@ def test_a_member_that_refuses_our_client_is_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_other_data_is_set_aside_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = {"a": own("a"), "b": own("b"), "c": stopped("c", born=None, wal=WalIdentity("1", "beef"))}
+    facts = {"a": own("a"), "b": own("b"), "c": stopped("c", bootstrapped=None, wal=WalIdentity("1", "beef"))}
     hosts = fresh()
     assert take(hosts, facts, monkeypatch) == ""
     assert hosts["c"].done[0] == "announce aside" and hosts["a"].done[0] == "announce keep"

@@ -370,7 +370,7 @@ def test_a_join_that_was_begun_goes_on() -> None:
 
 
 def test_a_learner_that_runs_is_promoted() -> None:
-    learner = silent("c", born=None)
+    learner = silent("c", bootstrapped=None)
     seen = members_of({**ALL_SERVE, "c": learner}, listed("a"), listed("b"), entry("c", is_learner=True))
     assert steps(seen, target())[0] == Promote("c", member_id("c"))
 

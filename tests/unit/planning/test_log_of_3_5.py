@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands, execute
+from etcd_cluster.execution import Deadlines, Operations, execute
 from etcd_cluster.lease import Lease, now
 from etcd_cluster.planning import CheckV2Store, Target, TargetMember
 from etcd_cluster.ssh.session import Result
@@ -48,8 +48,8 @@ def refusal(data: Path, wal: Path | None, version: str = "3.7.3") -> str:
         target = Target({"a": TargetMember(member("a", version=version), "r2", "c1")})
         facts = {"a": serving("a", active_data=str(data), active_wal=str(wal or ""))}
         deadlines = Deadlines(60, 180, 120, 600, 90, 60)
-        hands = Hands({"a": Here()}, target, lease, deadlines, None, say, None, facts)  # type: ignore[dict-item]
-        await execute(hands, CheckV2Store(("a",)))
+        ops = Operations({"a": Here()}, target, lease, deadlines, None, say, None, facts)  # type: ignore[dict-item]
+        await execute(ops, CheckV2Store(("a",)))
 
     try:
         asyncio.run(run())

@@ -51,7 +51,7 @@ def test_no_member_is_started_on_data_that_another_process_uses() -> None:
     assert refused(outside, target(), frozenset(member_id(name) for name in "abc")) == in_use
     one = named(Reason.DATA_IN_USE, "b")
     assert refused({**outside, "a": serving("a"), "c": serving("c")}) == one
-    assert refused({**dict.fromkeys("ac", empty()), "b": stopped("b", data_holder=BY_HAND, born=None)}) == one
+    assert refused({**dict.fromkeys("ac", empty()), "b": stopped("b", data_holder=BY_HAND, bootstrapped=None)}) == one
 
 
 def test_a_member_that_runs_outside_the_unit_and_answers_is_named() -> None:

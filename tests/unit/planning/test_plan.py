@@ -14,7 +14,7 @@ from etcd_cluster.planning import (
     AwaitServing,
     Plan,
     Promote,
-    RecordBirth,
+    RecordBootstrap,
     RemoveMember,
     Restart,
     StartExisting,
@@ -22,8 +22,8 @@ from etcd_cluster.planning import (
     StartNew,
     SwitchCertificates,
     Target,
-    born_cluster,
-    born_text,
+    bootstrap_marker,
+    bootstrapped_cluster,
     plan,
     quorum,
 )
@@ -109,7 +109,7 @@ def test_a_cluster_in_the_state_is_never_started_anew() -> None:
 
 
 def test_one_born_marker_keeps_all_hosts_from_a_new_cluster() -> None:
-    observed = {"a": empty(born=born_text(CLUSTER, "1")), "b": empty(), "c": empty()}
+    observed = {"a": empty(bootstrapped=bootstrap_marker(CLUSTER, "1")), "b": empty(), "c": empty()}
     assert refused(observed) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "abc")
 
 
@@ -154,24 +154,32 @@ def test_a_silent_cluster_takes_its_new_certificates_before_any_restart() -> Non
 
 
 def test_data_of_a_destroyed_cluster_is_resumed_where_all_hosts_agree() -> None:
-    kept = {name: stopped(name, born=None, attempt=None) for name in "abc"}
+    kept = {name: stopped(name, bootstrapped=None, attempt=None) for name in "abc"}
     result = plan(kept, target())
     assert result.steps == (StartExisting(("a", "b", "c")),)
     assert [each.reason for each in result.warnings] == [Reason.CLUSTER_RESUMED] and CLUSTER in result.warnings[0].what
 
 
 def test_data_of_a_destroyed_cluster_is_not_resumed_by_some_hosts() -> None:
-    observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": empty()}
+    observed = {
+        "a": stopped("a", bootstrapped=None, attempt=None),
+        "b": stopped("b", bootstrapped=None, attempt=None),
+        "c": empty(),
+    }
     assert refused(observed) == named(Reason.DATA_MISSING_WITHOUT_QUORUM, "c")
 
 
 def test_data_of_a_destroyed_cluster_is_not_resumed_with_a_host_down() -> None:
-    observed = {"a": stopped("a", born=None, attempt=None), "b": stopped("b", born=None, attempt=None), "c": down("c")}
+    observed = {
+        "a": stopped("a", bootstrapped=None, attempt=None),
+        "b": stopped("b", bootstrapped=None, attempt=None),
+        "c": down("c"),
+    }
     assert refused(observed) == named(Reason.HOST_UNREACHABLE, "c")
 
 
 def test_a_wal_that_names_no_cluster_is_not_resumed() -> None:
-    observed = {name: stopped(name, born=None, attempt=None, wal=None) for name in "abc"}
+    observed = {name: stopped(name, bootstrapped=None, attempt=None, wal=None) for name in "abc"}
     assert refused(observed) == named(Reason.UNKNOWN_DATA, "abc")
 
 
@@ -179,22 +187,22 @@ def test_a_wal_that_names_no_cluster_is_not_resumed() -> None:
 
 
 def test_a_host_with_another_clusters_data_is_named() -> None:
-    observed = {**ALL_SERVE, "c": stopped("c", wal=WalIdentity("1", "beef"), born=None)}
+    observed = {**ALL_SERVE, "c": stopped("c", wal=WalIdentity("1", "beef"), bootstrapped=None)}
     assert refused(observed) == named(Reason.FOREIGN_DATA, "c")
 
 
 def test_the_state_says_which_cluster_is_the_foreign_one() -> None:
-    foreign = {name: stopped(name, wal=WalIdentity("1", "beef"), born=None) for name in "ab"}
+    foreign = {name: stopped(name, wal=WalIdentity("1", "beef"), bootstrapped=None) for name in "ab"}
     assert refused({**foreign, "c": stopped("c")}, target(cluster_id=CLUSTER)) == named(Reason.FOREIGN_DATA, "ab")
 
 
 def test_a_marker_of_another_cluster_than_the_wal_is_refused() -> None:
-    observed = {"a": stopped("a", born=born_text("beef", "1")), "b": stopped("b"), "c": stopped("c")}
+    observed = {"a": stopped("a", bootstrapped=bootstrap_marker("beef", "1")), "b": stopped("b"), "c": stopped("c")}
     assert refused(observed) == named(Reason.FOREIGN_DATA, "a")
 
 
 def test_a_member_that_serves_another_cluster_is_refused_even_without_a_readable_wal() -> None:
-    foreign = serving("c", wal=None, born=None, status=replace(status("c"), cluster_id="beef"))
+    foreign = serving("c", wal=None, bootstrapped=None, status=replace(status("c"), cluster_id="beef"))
     assert refused({**ALL_SERVE, "c": foreign}) == named(Reason.FOREIGN_DATA, "c")
 
 
@@ -215,7 +223,7 @@ def test_a_stopped_member_is_started() -> None:
 
 
 def test_a_birth_that_was_not_recorded_is_recorded() -> None:
-    assert steps({**ALL_SERVE, "b": serving("b", born=None)}) == [RecordBirth(("b",))]
+    assert steps({**ALL_SERVE, "b": serving("b", bootstrapped=None)}) == [RecordBootstrap(("b",))]
 
 
 def test_new_certificates_are_switched_without_a_restart() -> None:
@@ -315,7 +323,7 @@ def test_an_attempt_reads_back_what_it_wrote() -> None:
 
 
 def test_a_born_marker_reads_back_its_cluster() -> None:
-    assert born_cluster(born_text(CLUSTER, "1")) == CLUSTER
+    assert bootstrapped_cluster(bootstrap_marker(CLUSTER, "1")) == CLUSTER
 
 
 @pytest.mark.parametrize(("voters", "needed"), [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (9, 5)])

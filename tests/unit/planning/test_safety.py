@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from etcd_cluster.convergence.confirmation import rests_on_silence
+from etcd_cluster.convergence.confirmation import needs_confirmation
 from etcd_cluster.errors import Problem
 from etcd_cluster.observation.facts import HostFacts, Stamp
 from etcd_cluster.observation.wal import WalIdentity
@@ -21,7 +21,7 @@ from etcd_cluster.planning import (
     Step,
     Target,
     TargetMember,
-    born_text,
+    bootstrap_marker,
     plan,
 )
 from etcd_cluster.reasons import Reason
@@ -112,7 +112,7 @@ def test_a_member_that_may_run_leaves_last_and_not_as_a_dead_one() -> None:
     seen["c"] = down("c")
     (step,) = plan(seen, without, unclear=REFUSAL).steps
     assert step == RemoveMember(member_id("c"), "c", None)
-    assert not rests_on_silence(step, without, {}, frozenset(REFUSAL))
+    assert not needs_confirmation(step, without, {}, frozenset(REFUSAL))
 
 
 @pytest.mark.parametrize("names", ["c", "abc"])
@@ -177,11 +177,12 @@ def test_nodes_that_are_new_do_not_keep_a_stopped_cluster_from_its_start() -> No
 
 OTHERS = Stamp("another", "host-x", "x", "org/project/other")
 TAKEN = {
-    "runs": serving("x", stamp=OTHERS, wal=WalIdentity("77", "beef"), born=born_text("beef", "77"),
+    "runs": serving("x", stamp=OTHERS, wal=WalIdentity("77", "beef"), bootstrapped=bootstrap_marker("beef", "77"),
                     status=replace(status("x"), member_id="77", cluster_id="beef")),
-    "is stopped": stopped("x", stamp=OTHERS, wal=WalIdentity("77", "beef"), born=born_text("beef", "77")),
-    "has no log yet": silent("x", stamp=OTHERS, wal=None, has_wal=False, born=None),
-    "is somebody's own etcd": stopped("x", stamp=None, wal=WalIdentity("77", "beef"), born=None),
+    "is stopped": stopped("x", stamp=OTHERS, wal=WalIdentity("77", "beef"),
+                          bootstrapped=bootstrap_marker("beef", "77")),
+    "has no log yet": silent("x", stamp=OTHERS, wal=None, has_wal=False, bootstrapped=None),
+    "is somebody's own etcd": stopped("x", stamp=None, wal=WalIdentity("77", "beef"), bootstrapped=None),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from etcd_cluster import progress
 from etcd_cluster.errors import ClusterError
-from etcd_cluster.execution import Deadlines, Hands
+from etcd_cluster.execution import Deadlines, Operations
 from etcd_cluster.execution import bootstrap as birth
 from etcd_cluster.observation.facts import HostFacts
 from etcd_cluster.observation.query import Query
@@ -21,7 +21,7 @@ ACTIVE = {"MainPID": "42", "ActiveState": "active"}
 CONFLICT = "conflicting environment variable is shadowed by corresponding command-line flag (ETCDCTL_ENDPOINTS)"
 
 
-def unasked(name: str, **changes: Any) -> HostFacts:
+def unqueryable(name: str, **changes: Any) -> HostFacts:
     """Return a host whose etcdctl fails by itself, while its member serves others."""
     words = {"unit": ACTIVE, "query": Query.CANNOT_ASK, "query_words": CONFLICT, "served_revision": "r0"}
     return silent(name, **{"running_revision": "r0", **words, **changes})
@@ -35,46 +35,51 @@ def mute(name: str, **changes: Any) -> HostFacts:
 @pytest.mark.parametrize("names", ["a", "ab", "abc", "abcd", "abcde"])
 def test_a_cluster_that_cannot_be_asked_is_not_touched_whatever_changed(names: str) -> None:
     wanted = target(names, cluster_id=CLUSTER)
-    assert refused({name: unasked(name) for name in names}, wanted) == named(Reason.QUERY_FAILED, names)
+    assert refused({name: unqueryable(name) for name in names}, wanted) == named(Reason.QUERY_FAILED, names)
 
 
 def test_what_etcdctl_said_is_told_where_it_cannot_ask() -> None:
     with pytest.raises(Refusal, match=re.escape(CONFLICT)):
-        plan({"a": unasked("a")}, target("a", cluster_id=CLUSTER))
+        plan({"a": unqueryable("a")}, target("a", cluster_id=CLUSTER))
 
 
 def test_a_cluster_that_cannot_be_asked_says_so_where_nothing_changed() -> None:
-    seen = {name: unasked(name, running_revision="r1", served_revision="r1") for name in "abc"}
+    seen = {name: unqueryable(name, running_revision="r1", served_revision="r1") for name in "abc"}
     assert refused(seen) == named(Reason.QUERY_FAILED, "abc")
 
 
 def test_one_member_that_cannot_be_asked_keeps_all_from_a_restart() -> None:
     stale = {name: serving(name, running_revision="r0") for name in "ac"}
-    assert refused({**stale, "b": unasked("b")}) == named(Reason.QUERY_FAILED, "b")
+    assert refused({**stale, "b": unqueryable("b")}) == named(Reason.QUERY_FAILED, "b")
 
 
 def test_one_member_that_cannot_be_asked_is_told_where_nothing_is_due() -> None:
-    seen = {**{name: serving(name) for name in "ac"}, "b": unasked("b", running_revision="r1", served_revision="r1")}
+    seen = {
+        **{name: serving(name) for name in "ac"},
+        "b": unqueryable("b", running_revision="r1", served_revision="r1"),
+    }
     result = plan(seen, target())
     assert result.steps == ()
     assert [(each.reason, each.where) for each in result.warnings] == [(Reason.QUERY_FAILED, "b")]
 
 
 def test_a_stopped_member_does_not_start_beside_some_that_cannot_be_asked_while_nobody_serves() -> None:
-    assert refused({"a": unasked("a"), "b": unasked("b"), "c": stopped("c")}) == named(Reason.QUERY_FAILED, "ab")
+    assert refused({"a": unqueryable("a"), "b": unqueryable("b"), "c": stopped("c")}) == named(
+        Reason.QUERY_FAILED, "ab"
+    )
 
 
 def test_certificates_may_be_all_that_keeps_a_member_from_being_asked() -> None:
-    expired = {name: unasked(name, active_certificates="expired") for name in "abc"}
+    expired = {name: unqueryable(name, active_certificates="expired") for name in "abc"}
     assert plan(expired, target()).steps == (SwitchCertificates(("a", "b", "c")),)
 
 
 def test_a_revision_that_never_served_and_refuses_us_is_put_back_by_the_rolling_path() -> None:
     """A run was killed between a restart and the proof that the member serves."""
     rest = {name: serving(name, running_revision="r0") for name in "ac"}
-    seen = {**rest, "b": unasked("b", running_revision="r1")}
+    seen = {**rest, "b": unqueryable("b", running_revision="r1")}
     assert plan(seen, target()).steps[0] == Restart("b", False)
-    alone = {"a": unasked("a", running_revision="r1")}
+    alone = {"a": unqueryable("a", running_revision="r1")}
     assert plan(alone, target("a", cluster_id=CLUSTER)).steps == (Restart("a", False),)
 
 
@@ -99,7 +104,7 @@ def test_only_what_is_stopped_starts_beside_members_that_do_not_answer() -> None
 
 def test_members_that_hold_the_quorum_unseen_do_not_go_back_by_a_guess() -> None:
     """Two of three run on a revision that never served; whether they are a quorum nobody can tell."""
-    seen: dict[str, Any] = {"a": unasked("a", running_revision="r1"), "b": unasked("b", running_revision="r1")}
+    seen: dict[str, Any] = {"a": unqueryable("a", running_revision="r1"), "b": unqueryable("b", running_revision="r1")}
     assert refused({**seen, "c": down("c")}, target(known=frozenset("abc"))) == named(Reason.QUERY_FAILED, "ab")
 
 
@@ -124,12 +129,12 @@ def wait(monkeypatch: pytest.MonkeyPatch, bootstrap: int, *looks: HostFacts, sai
             said.append(message)
 
     hosts = Looks(*looks)
-    monkeypatch.setattr(Hands, "look", lambda _, name: hosts.look(name))
+    monkeypatch.setattr(Operations, "look", lambda _, name: hosts.look(name))
     monkeypatch.setattr(birth, "POLL_SECONDS", 0)
-    hands = Hands({}, target(), None, Deadlines(60, bootstrap, 120, 600, 90, 60), None, say, None)  # type: ignore[arg-type]
+    ops = Operations({}, target(), None, Deadlines(60, bootstrap, 120, 600, 90, 60), None, say, None)  # type: ignore[arg-type]
     step: Step = AwaitServing(("a",))
     assert isinstance(step, AwaitServing) and str(step) == "wait until a serves, starting already"
-    asyncio.run(birth.await_serving(hands, step))
+    asyncio.run(birth.await_serving(ops, step))
     return len(hosts.looks)
 
 

@@ -47,11 +47,11 @@ def certificate(name: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_
 
 def running(client: str = "client", peer: str = "peer", stamp: Stamp | None = OWN) -> HostFacts:
     """Return a host whose member runs with leafs of these CAs."""
-    leafs = {}
+    leaves = {}
     for purpose, name in (("server", client), ("peer", peer)):
         key, _ = authority(name)
-        leafs[purpose] = certificate("a", ec.generate_private_key(ec.SECP256R1()), name, key)
-    loaded = pem.trust(authority(client)[1], authority(peer)[1], leafs["server"], leafs["peer"])
+        leaves[purpose] = certificate("a", ec.generate_private_key(ec.SECP256R1()), name, key)
+    loaded = pem.trust(authority(client)[1], authority(peer)[1], leaves["server"], leaves["peer"])
     return replace(BARE, stamp=stamp, loaded_trust=loaded)
 
 
@@ -128,7 +128,7 @@ def test_a_restored_cluster_counts_in_place_of_the_one_in_the_state(hosts: Hosts
 
 def test_what_the_check_told_is_not_told_again_by_the_update(hosts: Hosts) -> None:
     given, looks = two(BARE)
-    hosts.seen = {"a": replace(looks["a"], born="cluster=1\nmember=2\n"), "b": unreachable("b")}
+    hosts.seen = {"a": replace(looks["a"], bootstrapped="cluster=1\nmember=2\n"), "b": unreachable("b")}
     preflight = Preflight(hosts)
     inputs, _ = asyncio.run(preflight.check("urn", {}, given))
     told = list(hosts.told)

@@ -67,7 +67,7 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
         return Answers()
 
     monkeypatch.setattr(instance_preflight.lease, "held", held)
-    monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
+    monkeypatch.setattr(instance_preflight, "ask_unobserved_members", alive)
     return made
 
 
@@ -255,7 +255,7 @@ def test_a_member_that_serves_behind_a_broken_way_is_no_reason(hosts: Hosts, mon
     async def alive(*_: Any) -> Answers:
         return Answers(frozenset({stopped("c").wal.member_id}))  # type: ignore[union-attr]
 
-    monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
+    monkeypatch.setattr(instance_preflight, "ask_unobserved_members", alive)
     hosts.seen = {"a": serving("a"), "b": serving("b"), "c": unreachable("c")}
     assert checked(hosts, inputs(b=[1, 2])) == []
     assert checked(hosts, inputs(c=[1, 2])) == []
@@ -266,7 +266,7 @@ def test_a_member_that_refuses_us_is_not_taken_for_dead(hosts: Hosts, monkeypatc
     async def alive(*_: Any) -> Answers:
         return Answers(unclear={stopped("c").wal.member_id: "tls: bad certificate"})  # type: ignore[union-attr]
 
-    monkeypatch.setattr(instance_preflight, "alive_elsewhere", alive)
+    monkeypatch.setattr(instance_preflight, "ask_unobserved_members", alive)
     hosts.seen = {"a": serving("a"), "b": silent("b"), "c": unreachable("c")}
     [reason] = checked(hosts, inputs(c=[1, 2]))
     assert reason.startswith("c: its instance is not replaced, since member b does not answer")

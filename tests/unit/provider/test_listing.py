@@ -35,7 +35,7 @@ def _nobody_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nobody(*_: Any) -> Answers:
         return Answers()
 
-    monkeypatch.setattr(preview, "alive_elsewhere", nobody)
+    monkeypatch.setattr(preview, "ask_unobserved_members", nobody)
 
 
 def seen(name: str, **changes: Any) -> HostFacts:
@@ -56,14 +56,14 @@ def inputs(names: str = "abc", revision: Any = "r1", certificates: Any = "c1") -
     return {**ROLLOUT, "members": members, "connections": connections, "host_ids": {}}
 
 
-def told(hosts: Hosts, old: dict[str, Any], new: dict[str, Any], ca: Any = CA, leafs: Any = None) -> list[str]:
+def told(hosts: Hosts, old: dict[str, Any], new: dict[str, Any], ca: Any = CA, leaves: Any = None) -> list[str]:
     """Return what the check of a Rollout tells."""
     for name in new["members"]:
         hosts.run.checked[SERVICE_URN.format(name)] = {
             "member": new["members"][name],
             "client_ca": ca,
             "peer_ca": ca,
-            "leafs": leafs or {"server": leaf("first"), "peer": leaf("first")},
+            "leafs": leaves or {"server": leaf("first"), "peer": leaf("first")},
         }
     _, failures = asyncio.run(Rollout(hosts).check(URN, old, new))
     return [*hosts.told, *(failure.reason for failure in failures)]
@@ -91,7 +91,7 @@ UNKNOWN_LEAFS = {"server": UNKNOWN, "peer": UNKNOWN}
 
 def test_renewed_certificates_restart_nobody(hosts: Hosts) -> None:
     hosts.seen = {name: seen(name) for name in "abc"}
-    assert told(hosts, inputs(), inputs(certificates=UNKNOWN), leafs=UNKNOWN_LEAFS) == [
+    assert told(hosts, inputs(), inputs(certificates=UNKNOWN), leaves=UNKNOWN_LEAFS) == [
         (
             "Steps that are due:\n  certificates are issued in this run; then:\n"
             "  1. put new certificates into use on a, b, c, without a restart"
@@ -102,17 +102,17 @@ def test_renewed_certificates_restart_nobody(hosts: Hosts) -> None:
 def test_a_renewal_beside_a_new_ca_comes_before_the_restarts(hosts: Hosts) -> None:
     hosts.seen = {name: seen(name) for name in "abc"}
     new = inputs(revision=UNKNOWN, certificates=UNKNOWN)
-    (text,) = told(hosts, inputs(), new, ca=UNKNOWN, leafs=UNKNOWN_LEAFS)
+    (text,) = told(hosts, inputs(), new, ca=UNKNOWN, leaves=UNKNOWN_LEAFS)
     assert "a CA is made and certificates are issued in this run; then:\n  1. put new certificates" in text
     hosts.engine.told.clear()  # type: ignore[attr-defined]
-    (text,) = told(hosts, {}, new, ca=UNKNOWN, leafs=UNKNOWN_LEAFS)
+    (text,) = told(hosts, {}, new, ca=UNKNOWN, leaves=UNKNOWN_LEAFS)
     assert text.index("restart b") < text.index("put new certificates"), "in a new stack nobody trusts the CA yet"
 
 
 def test_a_new_cluster_and_a_replaced_host_are_listed_whole(hosts: Hosts) -> None:
     hosts.seen = dict.fromkeys("abc", BARE)
     new = inputs(revision=UNKNOWN, certificates=UNKNOWN)
-    (text,) = told(hosts, {}, new, ca=UNKNOWN, leafs=UNKNOWN_LEAFS)
+    (text,) = told(hosts, {}, new, ca=UNKNOWN, leaves=UNKNOWN_LEAFS)
     assert text.endswith("then:\n  1. start a new cluster of a, b, c")
     hosts.engine.told.clear()  # type: ignore[attr-defined]
     hosts.seen = {"a": seen("a"), "b": seen("b"), "d": BARE}
@@ -155,7 +155,7 @@ def test_a_refusal_of_the_run_is_one_of_the_preview(hosts: Hosts) -> None:
 
 
 def test_a_run_that_will_be_refused_on_the_way_says_where(hosts: Hosts) -> None:
-    hosts.seen = {"a": replace(seen("a"), born=None), "b": seen("b"), "c": unreachable("c")}
+    hosts.seen = {"a": replace(seen("a"), bootstrapped=None), "b": seen("b"), "c": unreachable("c")}
     (text,) = told(hosts, inputs(), inputs(revision="r2"))
     first, ends = text.splitlines()[1:]
     assert first == "  1. record that a serves"

@@ -637,7 +637,7 @@ def three(hosts: Hosts, monkeypatch: pytest.MonkeyPatch, *looks: dict[str, HostF
         return Answers()
 
     monkeypatch.setattr(preflight_module.asyncio, "sleep", pause)
-    monkeypatch.setattr(preflight_module, "alive_elsewhere", nobody)
+    monkeypatch.setattr(preflight_module, "ask_unobserved_members", nobody)
     hosts.seen = told.pop(0)
     _, failures = check(hosts, {"owner": "owner", "members": members, "connections": connections}, inputs)
     return [*(f"waited {seconds:.0f} s" for seconds in pauses), *failures]
@@ -670,12 +670,16 @@ def test_a_node_is_known_once_its_member_was_born(hosts: Hosts) -> None:
     first, _ = check(hosts, {}, PREFLIGHT)
     assert first["born"] == []
     hosts.seen = {
-        "a": replace(BARE, stamp=Stamp(first["owner"], "h", "a", "org/project/dev"), born="cluster=1\nmember=2\n")
+        "a": replace(
+            BARE, stamp=Stamp(first["owner"], "h", "a", "org/project/dev"), bootstrapped="cluster=1\nmember=2\n"
+        )
     }
     second, _ = check(hosts, first, PREFLIGHT)
     assert second["born"] == ["a"] and asyncio.run(Preflight(hosts).diff(first, second)) == []
     listed = core_samples.serving("a", stamp=None)
-    names = sorted(preflight_module._born({"a": listed, "b": replace(BARE, attempt="cluster=x=1,y=2", born="c")}))
+    names = sorted(
+        preflight_module._born({"a": listed, "b": replace(BARE, attempt="cluster=x=1,y=2", bootstrapped="c")})
+    )
     assert names == ["a", "b", "c", "x", "y"], "also who is listed, or was there at the birth"
     left = {**second, "born": ["a", "one that left"]}
     assert check(hosts, left, PREFLIGHT)[0]["born"] == ["a"], "it would come back as a new one"
@@ -735,7 +739,10 @@ def test_hosts_that_do_not_reach_each_other_are_refused_before_the_first_start(h
 
 
 def test_hosts_that_do_not_reach_a_new_one_are_warned_of_where_a_cluster_runs(hosts: Hosts) -> None:
-    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), born="cluster=c"), "b": BARE}
+    hosts.seen = {
+        "a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), bootstrapped="cluster=c"),
+        "b": BARE,
+    }
     hosts.ways = {("a", "192.0.2.2"): Way.SILENT}
     check(hosts, {"owner": "o"}, TWO)
     assert any("from 192.0.2.2:2380, where b is to serve its peers" in line for line in hosts.told)
@@ -749,7 +756,7 @@ def test_each_way_that_is_closed_is_warned_of_though_one_host_is_at_its_start(ho
         "members": {**TWO["members"], "c": third},
         "architectures": dict.fromkeys("abc"),
     }
-    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), born="cluster=c")}
+    hosts.seen = {"a": replace(BARE, stamp=Stamp("o", "h", "a", "org/project/dev"), bootstrapped="cluster=c")}
     hosts.seen |= dict.fromkeys("bc", BARE)
     hosts.ways = {("a", "192.0.2.2"): Way.SILENT, ("a", "192.0.2.3"): Way.SILENT}
     check(hosts, {"owner": "o"}, three)

@@ -203,12 +203,12 @@ def test_leafs_are_no_part_of_the_revision() -> None:
 
 def test_another_leaf_or_key_is_another_certificate_set() -> None:
     sets = [({"server": "1"}, {"server": "k"}), ({"server": "2"}, {"server": "k"}), ({"server": "1"}, {"server": "l"})]
-    assert len({render.certificate_set(leafs, keys)[0] for leafs, keys in sets}) == 3
+    assert len({render.certificate_set(leaves, keys)[0] for leaves, keys in sets}) == 3
 
 
 def test_the_order_of_leafs_makes_no_other_certificate_set() -> None:
-    leafs = {"peer": "1", "server": "2"}
-    first, second = (render.certificate_set(each, {}) for each in (leafs, dict(reversed(leafs.items()))))
+    leaves = {"peer": "1", "server": "2"}
+    first, second = (render.certificate_set(each, {}) for each in (leaves, dict(reversed(leaves.items()))))
     assert first[0] == second[0]
 
 

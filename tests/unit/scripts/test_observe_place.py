@@ -131,7 +131,7 @@ def test_a_running_member_is_asked_where_its_process_serves(
     assert seen.place == Place(str(old), f"{tmp_path}/bin", f"{tmp_path}/opt", binary, endpoint, bundle)
     assert (seen.query, seen.serves, seen.query_words) == (Query.SERVES, True, "")
     assert (seen.running_revision, seen.active_revision, seen.active_certificates) == ("r1", "r1", "c1")
-    assert seen.born and seen.stamp and seen.stamp.node == "a" and not seen.uninstalled and not seen.is_switched
+    assert seen.bootstrapped and seen.stamp and seen.stamp.node == "a" and not seen.uninstalled and not seen.is_switched
     asked = (tmp_path / "asked").read_text()
     assert f"--endpoints={endpoint} " in asked and "12379" not in asked and "wanted" not in asked
     assert f"--cert={old}/certificates/current/etcdctl.pem" in asked

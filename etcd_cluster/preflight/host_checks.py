@@ -42,43 +42,43 @@ def stale_agent_problem() -> Problem | None:
     )
 
 
-def host_problems(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Problem]:
+def host_problems(member: Member, host: HostFacts, architecture: str | None, expected: Expectation) -> list[Problem]:
     """Return all that is wrong with one host that answered; of one that is another's, nothing else is said."""
-    if foreign := ownership.stamp(member, seen, expected.owner, expected.stack):
+    if foreign := ownership.stamp(member, host, expected.owner, expected.stack):
         return [Problem(reason, member.name, what, action) for reason, what, action in foreign]
     return [
         Problem(reason, member.name, what, action)
         for reason, what, action in (
-            *_tools(seen, expected),
-            *_architecture(member, seen, architecture, expected),
-            *ownership.things(member, seen),
-            *prerequisites.of_directories(member, seen),
-            *prerequisites.of_address(member, seen),
-            *_clock(seen, expected),
+            *_tools(host, expected),
+            *_architecture(member, host, architecture, expected),
+            *ownership.things(member, host),
+            *prerequisites.of_directories(member, host),
+            *prerequisites.of_address(member, host),
+            *_clock(host, expected),
         )
-    ] + ([] if _runs_as_wanted(member, seen) else unit_files.problems(member, seen))
+    ] + ([] if _runs_as_wanted(member, host) else unit_files.problems(member, host))
 
 
-def host_warnings(member: Member, seen: HostFacts) -> list[Problem]:
+def host_warnings(member: Member, host: HostFacts) -> list[Problem]:
     """Return what would be refused before a start of the member, while it runs as it should and nothing starts it."""
-    if not _runs_as_wanted(member, seen):
+    if not _runs_as_wanted(member, host):
         return []
-    found = unit_files.problems(member, seen)
+    found = unit_files.problems(member, host)
     return [replace(each, what=f"{each.what}; its next start is refused") for each in found]
 
 
 Finding = tuple[Reason, str, str]
 
 
-def _runs_as_wanted(member: Member, seen: HostFacts) -> bool:
-    return seen.stamp is not None and seen.is_running and not seen.is_switched and not changes(member, seen)
+def _runs_as_wanted(member: Member, host: HostFacts) -> bool:
+    return host.stamp is not None and host.is_running and not host.is_switched and not changes(member, host)
 
 
-def _tools(seen: HostFacts, expected: Expectation) -> list[Finding]:
+def _tools(host: HostFacts, expected: Expectation) -> list[Finding]:
     findings: list[Finding] = []
-    if seen.missing_tools:
-        findings.append((Reason.TOOL_MISSING, f"it has no {as_text(seen.missing_tools)}", "Install what is missing"))
-    if expected.source == "download" and seen.fetch_tool is None:
+    if host.missing_tools:
+        findings.append((Reason.TOOL_MISSING, f"it has no {as_text(host.missing_tools)}", "Install what is missing"))
+    if expected.source == "download" and host.fetch_tool is None:
         findings.append(
             (
                 Reason.DOWNLOADER_MISSING,
@@ -89,42 +89,42 @@ def _tools(seen: HostFacts, expected: Expectation) -> list[Finding]:
     return findings
 
 
-def _architecture(member: Member, seen: HostFacts, architecture: str | None, expected: Expectation) -> list[Finding]:
-    if seen.architecture is None:
+def _architecture(member: Member, host: HostFacts, architecture: str | None, expected: Expectation) -> list[Finding]:
+    if host.architecture is None:
         return [
             (
                 Reason.ARCHITECTURE_UNSUPPORTED,
-                f"its architecture is {seen.machine}; this program installs amd64 and arm64",
+                f"its architecture is {host.machine}; this program installs amd64 and arm64",
                 "Use another host",
             )
         ]
-    if architecture and architecture != seen.architecture:
+    if architecture and architecture != host.architecture:
         return [
             (
                 Reason.ARCHITECTURE_MISMATCH,
-                f"its architecture is {seen.architecture}, but `nodes.{member.name}.architecture` says {architecture}",
+                f"its architecture is {host.architecture}, but `nodes.{member.name}.architecture` says {architecture}",
                 "Correct the setting, or leave it out",
             )
         ]
-    if not expected.checksums.get(seen.architecture):
+    if not expected.checksums.get(host.architecture):
         return [
             (
                 Reason.CHECKSUM_MISSING,
-                f"there is no pinned SHA-256 of etcd {member.version} for {seen.architecture}",
-                f"Add `binaries.checksums.{member.version}.{seen.architecture}`",
+                f"there is no pinned SHA-256 of etcd {member.version} for {host.architecture}",
+                f"Add `binaries.checksums.{member.version}.{host.architecture}`",
             )
         ]
     return []
 
 
-def _clock(seen: HostFacts, expected: Expectation) -> list[Finding]:
-    if abs(seen.clock_offset) <= expected.clock_seconds:
+def _clock(host: HostFacts, expected: Expectation) -> list[Finding]:
+    if abs(host.clock_offset) <= expected.clock_seconds:
         return []
-    direction = "ahead of" if seen.clock_offset > 0 else "behind"
+    direction = "ahead of" if host.clock_offset > 0 else "behind"
     return [
         (
             Reason.CLOCK_SKEW,
-            f"its clock is {abs(seen.clock_offset):.0f} s {direction} this machine's; certificates would not be valid",
+            f"its clock is {abs(host.clock_offset):.0f} s {direction} this machine's; certificates would not be valid",
             "Set both clocks by NTP",
         )
     ]

@@ -9,8 +9,8 @@ import pytest
 
 from etcd_cluster.observation.drop_ins import DropIn
 from etcd_cluster.observation.facts import HostFacts, Stamp
-from etcd_cluster.preflight import host
-from etcd_cluster.preflight.host import Expectation
+from etcd_cluster.preflight import host_checks
+from etcd_cluster.preflight.host_checks import Expectation
 from etcd_cluster.reasons import Reason
 from etcd_cluster.rendering import revision
 from tests.unit.samples import empty, member, serving, stopped
@@ -21,7 +21,7 @@ SUMS = {"amd64": "a" * 64, "arm64": "b" * 64}
 def problems(seen: HostFacts, architecture: str | None = None, owner: str | None = None, **expected: Any) -> list[str]:
     """Return what is said about the host of member `a`."""
     held = {"checksums": SUMS, "source": "download", "clock_seconds": 60, **expected}
-    return [str(each) for each in host.host_problems(member(), seen, architecture, Expectation(owner, **held))]
+    return [str(each) for each in host_checks.host_problems(member(), seen, architecture, Expectation(owner, **held))]
 
 
 def reasons(
@@ -29,7 +29,7 @@ def reasons(
 ) -> list[Reason]:
     """Return why the host of member `a` is refused."""
     held = {"checksums": SUMS, "source": "download", "clock_seconds": 60, **expected}
-    found = host.host_problems(member(), seen, architecture, Expectation(owner, **held))
+    found = host_checks.host_problems(member(), seen, architecture, Expectation(owner, **held))
     assert {each.where for each in found} <= {"a"}
     return [each.reason for each in found]
 
@@ -97,7 +97,7 @@ def test_a_taken_port_is_named_with_its_process_and_its_setting() -> None:
     seen = empty(listening=((2379, "nginx (pid 7)"), (2380, "a process (pid 0)"), (2381, "node_exporter (pid 9)")))
     wanted = member(options={"listen-metrics-urls": "http://127.0.0.1:2381"})
     expected = Expectation(None, checksums=SUMS, source="download", clock_seconds=60)
-    assert [str(each) for each in host.host_problems(wanted, seen, None, expected)] == [
+    assert [str(each) for each in host_checks.host_problems(wanted, seen, None, expected)] == [
         "a: port 2379 is taken by nginx (pid 7). Stop that process, or choose another `client_port`.",
         "a: port 2380 is taken by a process (pid 0). Stop that process, or choose another `peer_port`.",
         (
@@ -206,7 +206,7 @@ def test_a_drop_in_only_warns_while_its_member_runs_as_wanted() -> None:
     found = (DropIn(DROP_IN, "[Service]\nUser=root\n"),)
     seen = serving("a", fetch_tool="curl", drop_ins=found)
     assert problems(seen, owner="owner") == []
-    [warning] = host.host_warnings(member(), seen)
+    [warning] = host_checks.host_warnings(member(), seen)
     assert warning.what.endswith("which would change how the member runs or what it reads; its next start is refused")
     wanted = member(options={"heartbeat-interval": "300"})
     due = replace(
@@ -214,9 +214,9 @@ def test_a_drop_in_only_warns_while_its_member_runs_as_wanted() -> None:
         active_environment=revision.environment_text(revision.environment(member())),
         active_unit=revision.unit(member()),
     )
-    assert host.host_warnings(wanted, due) == []
+    assert host_checks.host_warnings(wanted, due) == []
     held = Expectation("owner", SUMS, "download", 60)
-    assert [each.reason for each in host.host_problems(wanted, due, None, held)] == [Reason.UNIT_DROP_IN]
+    assert [each.reason for each in host_checks.host_problems(wanted, due, None, held)] == [Reason.UNIT_DROP_IN]
     at_rest = stopped("a", drop_ins=found, fetch_tool="curl")
     assert reasons(at_rest, owner="owner") == [Reason.UNIT_DROP_IN], "a start would take it up"
 
@@ -244,7 +244,7 @@ def test_no_agent_is_no_problem(monkeypatch: pytest.MonkeyPatch, value: str | No
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     if value is not None:
         monkeypatch.setenv("SSH_AUTH_SOCK", value)
-    assert host.stale_agent_problem() is None
+    assert host_checks.stale_agent_problem() is None
 
 
 def test_a_live_agent_is_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -252,14 +252,14 @@ def test_a_live_agent_is_no_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "agent"))
         listener.listen()
-        assert host.stale_agent_problem() is None
+        assert host_checks.stale_agent_problem() is None
 
 
 def test_an_agent_that_is_gone_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "agent"
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
     for _ in ("missing", "left behind"):
-        problem = str(host.stale_agent_problem())
+        problem = str(host_checks.stale_agent_problem())
         assert problem.startswith(f"SSH_AUTH_SOCK: it names {path}, where no SSH agent answers")
         assert "unset SSH_AUTH_SOCK" in problem
         if not path.exists():
