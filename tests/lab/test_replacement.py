@@ -163,7 +163,7 @@ def test_a_host_that_was_given_another_address_stays_the_same_member(
         stack.config["nodes"]["etcd-1"] = {"address": address, "ssh": {"host_key": host.host_key}}
         said = stack.up().stdout
         measure("host of one of 3 given another address", writer)
-    assert "Tell the cluster the new address of etcd-1" in said
+    assert "Restart etcd-1 at its new peer URL" in said
     _is_whole(stack, cluster_id)
     assert _ids(stack) == ids
     assert _others(stack.pids(), "etcd-1") == _others(pids, "etcd-1")
