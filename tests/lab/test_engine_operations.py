@@ -57,8 +57,11 @@ def test_a_run_of_a_part_is_refused_where_the_cluster_would_change(stack: Stack)
         assert _invocations(stack) == before
     stack.up()
 
-    address = next(iter(stack.hosts.values())).address.rpartition(".")[0] + ".250"
-    stack.config["nodes"]["etcd-4"] = {"address": address}
+    host = next(iter(stack.hosts.values()))
+    known = stack.lab.known_hosts.read_text().split()
+    key = f"ssh-ed25519 {known[known.index('ssh-ed25519') + 1]}"
+    address = host.address.rpartition(".")[0] + ".250"
+    stack.config["nodes"]["etcd-4"] = {"address": address, "ssh": {"host_key": key}}
     assert "etcd-4: it is new, and `--target` or `--exclude` leaves out Preflight" in stack.refused(
         "--target", "**etcd-etcd-4-**"
     )
