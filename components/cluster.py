@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -13,7 +13,7 @@ from components.certificates.certificate_authority import CertificateAuthority, 
 from components.certificates.client_certificate import ClientCertificate, ClientCertificateArgs
 from components.cluster_health import ClusterHealth
 from components.cluster_host import ClusterHost, ClusterHosts
-from components.node import Node, NodeArgs
+from components.node import Node, NodeArgs, of_node
 from components.resources.preflight import Preflight
 from components.resources.rollout import Rollout
 from components.resources.served_health import ServedHealth
@@ -161,7 +161,8 @@ class Cluster(pulumi.ComponentResource):
         if self.settings.hosts != "ssh":
             return dict.fromkeys(self.settings.nodes, ())
         former = {
-            node: preflight.members.apply(itemgetter(node)).apply(former_addresses.of) for node in self.settings.nodes
+            node: preflight.members.apply(partial(of_node, node=node)).apply(former_addresses.of)
+            for node in self.settings.nodes
         }
         self._members = {
             node: pulumi.Output.all(member, former[node]).apply(

@@ -40,14 +40,14 @@ class NodeArgs:
     command: command.Provider
 
 
-def _of_node(connections: Mapping[str, Any], node: str) -> Any:
-    """Return a node's connection; with `--target` Preflight may be as it was before the node was in the settings."""
-    if node not in connections:
+def of_node(by_node: Mapping[str, Any], node: str) -> Any:
+    """Return what Preflight has of a node; with `--target` it may be as it was before the node was in the settings."""
+    if node not in by_node:
         raise pulumi.RunError(
             f"{node}: it is new, and `--target` or `--exclude` leaves out Preflight, which looks at new nodes first. "
             "Run `pulumi up` without them."
         )
-    return connections[node]
+    return by_node[node]
 
 
 class Node(pulumi.ComponentResource):
@@ -62,7 +62,7 @@ class Node(pulumi.ComponentResource):
         super().__init__("etcd:index:Node", name, None, opts)
         settings, node = args.settings, args.node
         child = pulumi.ResourceOptions(parent=self)
-        self.connection = args.preflight.connections.apply(lambda connections: _of_node(connections, node))
+        self.connection = args.preflight.connections.apply(lambda connections: of_node(connections, node))
         self.host = Host(
             f"{name}-host",
             connection=self.connection,

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+import pulumi
 import pytest
 
+from components.node import of_node
 from etcd_cluster.ssh.commands import PATH
 from provider.resource import Resource
 from provider.resources.archive import Archive
@@ -442,3 +444,8 @@ def test_every_input_of_a_plugin_resource_is_described_by_its_provider(kind: typ
     assert registered and {each.type for each in registered.values()} == {kind.type}
     for resource in registered.values():
         assert [key for key in resource.inputs if f"`{key}`" not in (kind.__doc__ or "")] == []
+
+
+def test_a_node_that_preflight_does_not_know_is_one_message() -> None:
+    with pytest.raises(pulumi.RunError, match="etcd-4: it is new, and `--target` or `--exclude` leaves out Preflight"):
+        of_node({"etcd-1": {}}, "etcd-4")
