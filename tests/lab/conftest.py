@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from dev.lab import sweeping
 from dev.lab.hosts import Host, Lab
-from tests.lab.harness import Stack
+from tests.lab.harness import Program, Stack
 from tests.lab.outside import Writer
 
 # The tests of these modules share hosts, so one worker runs them in order; all others stand alone.
@@ -134,6 +134,23 @@ def make_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def make_module_stack(site: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """Makes a stack for all tests of a module."""
     yield from _make_stacks(site, tmp_path_factory)
+
+
+MakeProgram = Callable[[list[Host], dict[str, Any]], Program]
+
+
+@pytest.fixture
+def make_program(site: Lab, tmp_path: Path) -> Iterator[MakeProgram]:
+    """Makes a stack of a program in YAML."""
+    made: list[Program] = []
+
+    def make(hosts: list[Host], program: dict[str, Any]) -> Program:
+        made.append(Program(tmp_path / f"program-{len(made)}", site, hosts, program))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 Measure = Callable[[str, Writer], float]

@@ -1,41 +1,20 @@
 """The cluster in programs of other languages."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from dev.lab.hosts import Host, Lab
-from dev.toolchain import environment
-from tests.lab.conftest import MakeHosts
+from dev.lab.hosts import Lab
+from tests.lab.conftest import MakeHosts, MakeProgram
 from tests.lab.harness import CHECKOUT, VERSION, Program, untouched
+from tests.lab.sdks import schema_of
 from tests.lab.traces import inventory
 
 pytestmark = pytest.mark.lab
-
-MakeProgram = Callable[[Sequence[Host], dict[str, Any]], Program]
-
-
-@pytest.fixture
-def make_program(site: Lab, tmp_path: Path) -> Iterator[MakeProgram]:
-    """Makes a stack of a program in YAML."""
-    made: list[Program] = []
-
-    def make(hosts: Sequence[Host], program: dict[str, Any]) -> Program:
-        made.append(Program(tmp_path / f"program-{len(made)}", site, hosts, program))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 def example(site: Lab) -> dict[str, Any]:
@@ -112,15 +91,6 @@ def test_a_program_in_yaml_creates_changes_and_removes_a_cluster(
     assert not any(inventory(host) ^ known for host, known in zip(hosts, before, strict=True))
 
 
-def schema_of(program: Program) -> dict[str, Any]:
-    """Return the package's schema as the CLI prints it."""
-    done = program.run("package", "get-schema", str(CHECKOUT / "provider"))
-    assert done.returncode == 0, done.stdout
-    # Beside it stands that dependencies are installed.
-    found: dict[str, Any] = json.loads(done.stdout[done.stdout.index("{\n") : done.stdout.rindex("}") + 1])
-    return found
-
-
 def test_the_package_is_added_from_the_plugins_folder(make_program: MakeProgram) -> None:
     """The CLI checks the schema with Pulumi's own, and writes what a program in YAML needs."""
     program = make_program([], {"name": "adding", "runtime": "yaml"})
@@ -134,41 +104,3 @@ def test_the_package_is_added_from_the_plugins_folder(make_program: MakeProgram)
     (program.project / "wrong.json").write_text(json.dumps(schema))
     done = program.run("package", "get-schema", "wrong.json")
     assert done.returncode != 0, "the CLI checks no schema"
-
-
-def write_sdks(program: Program) -> Path:
-    """Write the package's SDKs in Go, TypeScript and Python, and return their folder."""
-    schema, folder = program.project / "schema.json", program.folder / "sdks"
-    schema.write_text(json.dumps(schema_of(program)))
-    if writer := shutil.which("sdks", path=environment()["PATH"]):
-        subprocess.run([writer, schema, folder], check=True, timeout=60)
-        return folder
-    for language in ("go", "nodejs", "python"):
-        done = program.run("package", "gen-sdk", "schema.json", "--language", language, "--out", str(folder))
-        assert done.returncode == 0, done.stdout
-    return folder
-
-
-def test_the_sdks_of_the_package_compile(make_program: MakeProgram) -> None:
-    folder = write_sdks(make_program([], {"name": "sdks", "runtime": "yaml"}))
-    node = "pulumi_etcd.NodeArgs(address='192.0.2.1', ssh=pulumi_etcd.NodeSshArgs(host_key='ssh-ed25519 AAAA'))"
-    # The SDK asks for its own version, as of an installed package.
-    (folder / "python/pulumi_etcd-0.1.0.dist-info").mkdir()
-    (folder / "python/pulumi_etcd-0.1.0.dist-info/METADATA").write_text("Name: pulumi_etcd\nVersion: 0.1.0\n")
-    code = f"import pulumi_etcd; pulumi_etcd.ClusterArgs(nodes={{'etcd-1': {node}}}, client_port=2379)"
-    subprocess.run([sys.executable, "-c", code], cwd=folder / "python", check=True, timeout=60)
-
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("there is no Go to compile the SDK in Go with")
-    # With the CLI's own module, all that the SDK is compiled with is there already.
-    module = CHECKOUT / "dev/toolchain/cli"
-    root = next((folder / "go").rglob("internal")).parents[1]
-    path = re.search(r'"(\S+)/etcd/internal"', (root / "etcd/cluster.go").read_text())
-    assert path
-    text = (module / "go.mod").read_text()
-    (root / "go.mod").write_text(re.sub(r"(?m)^module .*$", f"module {path[1]}", text))
-    shutil.copy(module / "go.sum", root)
-    env = {**os.environ, "GOWORK": "off", "GOFLAGS": "-mod=mod"}
-    done = subprocess.run([go, "vet", "./..."], cwd=root, env=env, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-_PACKAGES = {"ssh-agent": "openssh-client"}
+_PACKAGES = {"ssh-agent": "openssh-client", "go": "Go 1.26 or later (https://go.dev/dl)", "npm": "Node.js 20 or later"}
 
 
 def needs(program: str) -> pytest.MarkDecorator:
