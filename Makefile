@@ -41,10 +41,11 @@ format: install ## Format the code
 	@$(BIN)/ruff check --fix $(SOURCES)
 
 .PHONY: lint
-lint: install ## Check format and style
+lint: install ## Check format, style, shell and words
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/python -m dev.shell_lint
+	@$(BIN)/python -m dev.words
 
 .PHONY: types
 types: install ## Check the types

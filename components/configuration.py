@@ -1,4 +1,4 @@
-"""The one reader of `pulumi.Config`: it hands what stands there to the settings, and their errors to the user."""
+"""The one reader of `pulumi.Config`: it passes what is set to the settings, and their errors to the user."""
 
 from typing import Any
 

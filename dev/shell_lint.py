@@ -1,7 +1,7 @@
 """Checks the shell of this repository: its format with shfmt, the rest with shellcheck.
 
 A script for hosts is checked as it is sent, with its variables and the parts that it uses, so that what is used and
-nowhere set shows. What is found is told with the file and the line where it stands.
+nowhere set shows. What is found is printed with its file and line.
 """
 
 import json

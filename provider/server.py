@@ -61,7 +61,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             place = traceback.extract_tb(error.__traceback__)[-1]
             await call.abort(
                 grpc.StatusCode.INTERNAL,
-                f"a fault of this program: {type(error).__name__} at {place.name}, line {place.lineno}. "
+                f"internal error: {type(error).__name__} at {place.name}, line {place.lineno}. "
                 "Nothing more was changed. Please report it",
             )
         raise AssertionError("abort raises")

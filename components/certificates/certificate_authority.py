@@ -29,7 +29,7 @@ class CertificateAuthorityArgs:
 
 
 class CertificateAuthority(pulumi.ComponentResource):
-    """Signs leafs, and is what the other side trusts; one set of tls resources for each generation.
+    """Signs leaf certificates, and is what the other side trusts; one set of tls resources for each generation.
 
     No generation is ever replaced in place: a rotation trusts a new one first, issues from it next, and stops
     trusting the old one last. What a generation was made from stays with it: other settings hold for the next one.

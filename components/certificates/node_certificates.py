@@ -30,11 +30,11 @@ class NodeCertificatesArgs:
     peer_authority: CertificateAuthority
     certificates: Certificates
     peer_common_name: str
-    """The common name that peers are told by where clients and peers share an authority."""
+    """The common name that peers are known by where clients and peers share an authority."""
 
 
 class NodeCertificates(pulumi.ComponentResource):
-    """Two leafs with keys of their own, each for one node only."""
+    """Two leaf certificates with keys of their own, each for one node only."""
 
     server: Leaf
     peer: Leaf

@@ -1,4 +1,4 @@
-"""What the user is told beside the error where EC2 refuses an instance."""
+"""What the user reads beside the error where EC2 refuses an instance."""
 
 from collections.abc import Sequence
 

@@ -7,14 +7,14 @@ import pulumi
 
 
 class Service(pulumi.CustomResource):
-    """Stages the unit, the environment, the CA bundles and the leafs."""
+    """Stages the unit, the environment, the CA bundles and the leaf certificates."""
 
     revision: pulumi.Output[str]
     """The name of what takes a restart to change."""
     certificates: pulumi.Output[str]
     """The name of the leaf certificates, which need no restart."""
     valid_from: pulumi.Output[str]
-    """The moment from which all leafs are valid, ISO 8601."""
+    """The moment from which all leaf certificates are valid, ISO 8601."""
 
     def __init__(
         self,

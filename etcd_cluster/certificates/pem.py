@@ -19,7 +19,7 @@ _LINE_LENGTH = 64  # RFC 7468, section 2
 
 @dataclass(frozen=True)
 class Trust:
-    """The CAs of two bundles and the CAs that issued two leafs, each by its id.
+    """The CAs of two bundles and the CAs that issued two leaf certificates, each by its id.
 
     The id stands for what a verification compares: subject, public key and key id. A CA that was renewed with all
     three has the same id: each certificate verifies what the other has signed. An issuer is empty where there is no
@@ -64,7 +64,7 @@ def _block(label: str, body: str) -> str:
 
 
 def trust(client_bundle: str, peer_bundle: str, server: str, peer: str) -> Trust:
-    """Read bundles and leafs; text that is no certificate counts as none."""
+    """Read bundles and leaf certificates; text that is no certificate counts as none."""
     clients, peers = _certificates(client_bundle), _certificates(peer_bundle)
     known = [*clients, *peers]
     return Trust(

@@ -15,7 +15,7 @@ __all__ = ["Deadlines", "Operations", "Snapshots", "execute", "leave_former", "w
 
 
 async def execute(ops: Operations, step: planning.Step) -> None:
-    """Carry out one step on what `hands.facts` tell; raises `ClusterError` when it did not come to its end."""
+    """Carry out one step on what `ops.facts` show; raises `ClusterError` when it did not come to its end."""
     ops.lease.check()
     await ops.say(f"{str(step)[0].upper()}{str(step)[1:]}")
     match step:

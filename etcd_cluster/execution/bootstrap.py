@@ -26,7 +26,7 @@ _STARTS_BEFORE_CRASH = {"first-started": 1, "second-started": 2}
 
 
 async def start_new(ops: Operations, step: StartNew) -> None:
-    """Announce the attempt on all hosts, start all members at once, and record the birth once all are proven.
+    """Announce the attempt on all hosts, start all members at once, and record the bootstrap once all are proven.
 
     Members of this attempt that serve already, of a run that was interrupted, stay as they are. Raises after those that
     this started were stopped again: the next run goes on with the same attempt.
@@ -219,7 +219,7 @@ async def _all_serve(ops: Operations, step: AwaitServing) -> None:
 
 
 async def record_bootstrap(ops: Operations, names: Iterable[str]) -> None:
-    """Write the born marker of each member, with the ids that it tells itself."""
+    """Write the bootstrap marker of each member, with the ids that it tells itself."""
 
     async def record(name: str) -> None:
         status = await ops.etcdctl(name).status()
@@ -235,7 +235,7 @@ async def _record(ops: Operations, name: str, text: str) -> None:
 
 
 async def switch_certificates(ops: Operations, step: SwitchCertificates) -> None:
-    """Switch each node's link to the staged leafs: first on one that serves, which must go on to serve with them."""
+    """Switch to the staged leaf certificates, first on one member that serves: it must go on to serve with them."""
     first = min(
         (name for name in step.names if name in ops.serving), key=lambda name: (ops.leads(name), name), default=None
     )

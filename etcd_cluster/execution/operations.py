@@ -169,7 +169,7 @@ class Operations:
         return result.stdout
 
     async def on_each(self, names: Iterable[str], action: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-        """Run an action on several nodes at once; every problem is told, not only the first."""
+        """Run an action on several nodes at once; every problem is reported, not only the first."""
         listed = list(names)
         results = await asyncio.gather(*(action(name) for name in listed), return_exceptions=True)
         problems: list[Problem] = []
@@ -356,7 +356,7 @@ class Operations:
         return Problem(
             Reason.START_FAILED,
             name,
-            f"{what}. Its last words:\n{words}\n",
+            f"{what}. Last log lines:\n{words}\n",
             "Correct the cause and run `pulumi up` again",
         )
 

@@ -75,7 +75,7 @@ async def trial_start(ops: Operations, step: TrialStart) -> None:
 
 async def _try_on(ops: Operations, name: str) -> Result:
     wanted, seconds = ops.target.members[name], ops.deadlines.trial_start
-    # The staged leafs, also where a restart keeps the active ones for now: the switch to them may come in this run too.
+    # The staged leaf certificates, also where a restart keeps the active ones: the switch may come in this run too.
     how = wanted.member, wanted.revision, wanted.certificates, seconds
     output = await ops.guarded(
         name, "trial", **trial_unit.variables(*how), stdin=trial_unit.archive(*how), seconds=seconds + _SECONDS_BESIDE

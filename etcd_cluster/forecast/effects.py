@@ -118,7 +118,7 @@ def _at_new_url(state: State, name: str, member_id: str) -> State:
 
 
 def _with_leaves(state: State, name: str) -> State:
-    """Return the state in which a member uses the leafs that are staged for it."""
+    """Return the state in which a member uses the leaf certificates that are staged for it."""
     host = state.facts[name]
     loaded, staged = host.loaded_trust, host.staged_trust
     if loaded and staged:

@@ -21,7 +21,7 @@ _SAFE_VOTERS = 3
 class Staging:
     """What a member will be staged with, as far as it is known before; None is what is made only in the run.
 
-    `leafs` are the certificates by purpose (`server`, `peer`), the CAs and they PEM texts.
+    `leaves` are the leaf certificates by purpose (`server`, `peer`), the CAs and they PEM texts.
     """
 
     client_ca: str | None

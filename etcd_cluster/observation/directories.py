@@ -111,7 +111,7 @@ def findings(
                 Reason.DIRECTORY_INVALID,
                 (
                     f"its {name} {directory.path} leads to {directory.real} by a link; systemd waits for the mounts "
-                    "of the path that it is told, so etcd could start before its disk is there"
+                    "of the path that it gets, so etcd could start before its disk is there"
                 ),
                 f"Set `paths.{setting}` to {directory.real}",
             )

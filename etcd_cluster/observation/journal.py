@@ -1,4 +1,4 @@
-"""The last words of an etcd that did not come up, short enough to read."""
+"""The last log lines of an etcd that did not come up, short enough to read."""
 
 import json
 

@@ -89,7 +89,7 @@ class ClusterState:
         }
 
     def _superseded(self, name: str, entry: ListedMember) -> bool:
-        """Return whether a member that answers gives way to an empty host of the same name, as `replaces` confirms.
+        """Return whether a member that answers is replaced by an empty host of the same name, as `replaces` confirms.
 
         The node then counts as missing and the old member as unwanted: it leaves once the new one votes.
         """

@@ -17,7 +17,7 @@ class TrialStart:
 
 @dataclass(frozen=True)
 class StartNew:
-    """Start all members of a cluster that was never born; with `attempt`, the one that is under way already."""
+    """Start all members of a cluster that was never bootstrapped; with `attempt`, the one that is under way already."""
 
     names: tuple[str, ...]
     attempt: str | None
@@ -59,7 +59,7 @@ class SwitchCertificates:
 
 @dataclass(frozen=True)
 class RecordBootstrap:
-    """Write the born marker and remove `bootstrap.env` where a member serves."""
+    """Write the bootstrap marker and remove `bootstrap.env` where a member serves."""
 
     names: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class RecordBootstrap:
 class Restart:
     """Restart one member on its staged revision; the leadership moves away first when it leads.
 
-    With `moves`, its id, the cluster is told its new peer URL right before: no other member's changes at that time.
+    With `moves`, its id, the cluster gets its new peer URL right before: no other member's changes at that time.
     """
 
     name: str

@@ -98,13 +98,13 @@ class Attempt:
 
 
 def bootstrap_marker(cluster_id: str, member_id: str) -> str:
-    """Return the born marker of one member."""
+    """Return the bootstrap marker of one member."""
     return f"cluster={cluster_id}\nmember={member_id}\n"
 
 
 @cache
 def bootstrapped_cluster(text: str) -> str:
-    """Return the cluster id that a born marker names."""
+    """Return the cluster id that a bootstrap marker names."""
     return keyvalue.values(text).get("cluster", "")
 
 

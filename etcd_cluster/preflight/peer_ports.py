@@ -53,7 +53,7 @@ def _problem(start: str, end: str, member: Member, way: Way) -> Problem | None:
             f"`nodes.{end}.ssh.host` may be what only this machine knows",
         )
     if way in (Way.SILENT, Way.CUT):
-        what = f"has no answer within {_SECONDS} s" if way is Way.SILENT else "is told that there is no way"
+        what = f"has no answer within {_SECONDS} s" if way is Way.SILENT else "gets the answer that there is no route"
         return Problem(
             Reason.PEER_PORT_UNREACHABLE,
             start,

@@ -1,4 +1,4 @@
-# record_bootstrap.sh: writes the born marker (standard input) and removes bootstrap.env, both once the member serves.
+# record_bootstrap.sh: writes the bootstrap marker (standard input) and removes bootstrap.env, both once the member serves.
 # uses: lib
 # variables: config
 write_file "$config/born" 644

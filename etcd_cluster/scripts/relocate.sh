@@ -1,7 +1,7 @@
 # relocate.sh: stops a member and moves its data. IDLE is `yes` for one that is taken to be stopped: where that serves by
 # now, nothing changes; else `no`. An empty WAL directory stands for member/wal inside the data directory. What is in the way is renamed, and so is
 # the source when it had to be copied to another file system; nothing is removed but an unfinished copy.
-# What an interrupted move has left in several places is brought together.
+# What an interrupted move has left in several places is joined again.
 # uses: lib created relocation
 # variables: config old_data old_wal new_data new_wal user group idle
 named_wal=$new_wal

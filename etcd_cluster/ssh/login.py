@@ -150,7 +150,7 @@ async def _keys(node: str, address: Address) -> AsyncIterator[list[Any] | None]:
 
 
 def _options(address: Address) -> dict[str, Any]:
-    """Return what asyncssh is told; nothing of this account's own SSH settings takes part."""
+    """Return what asyncssh gets; nothing of this account's own SSH settings takes part."""
     options: dict[str, Any] = {
         "port": address.port,
         "username": address.user,

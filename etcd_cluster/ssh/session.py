@@ -109,7 +109,10 @@ class Session:
             words = result.stderr.strip() or result.stdout.strip() or f"exit status {result.status}"
             raise ClusterError(
                 Problem(
-                    Reason.COMMAND_FAILED, self.node, words.rstrip("."), "Mend it on the host and run `pulumi up` again"
+                    Reason.COMMAND_FAILED,
+                    self.node,
+                    words.rstrip("."),
+                    "Fix it on the host, then run `pulumi up` again",
                 )
             )
         return result

@@ -167,14 +167,14 @@ class _Wait:
         if not boot.errors:
             return
         if not boot.only_our_script_failed:
-            raise ClusterError.of(Reason.INSTANCE_NOT_READY, self._node, f"cloud-init failed: {_told(boot)}\n", _MEND)
+            raise ClusterError.of(Reason.INSTANCE_NOT_READY, self._node, f"cloud-init failed: {_told(boot)}\n", _FIX)
         # It ran into its deadline when an earlier run was stopped before the volumes were attached.
         again = await session.run(
             f"exec sh -eu {FOLDER}/prepare.sh {_AGAIN_SECONDS}", seconds=_AGAIN_SECONDS + _COMMAND_SECONDS, check=False
         )
         if again.status != 0:
             raise ClusterError.of(
-                Reason.INSTANCE_NOT_READY, self._node, f"its volumes are not ready:\n{again.stderr.strip()}\n", _MEND
+                Reason.INSTANCE_NOT_READY, self._node, f"its volumes are not ready:\n{again.stderr.strip()}\n", _FIX
             )
 
     async def _pause(self, what: str, late: ClusterError) -> None:
@@ -211,8 +211,8 @@ class _Wait:
         return ClusterError.of(
             Reason.INSTANCE_NOT_READY,
             self._node,
-            f"cloud-init did not end within {self._seconds} s; it is at {boot.stage}. Its last words:\n{boot.words}\n",
-            "Mend the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again",
+            f"cloud-init did not end within {self._seconds} s; it is at {boot.stage}. Last log lines:\n{boot.words}\n",
+            "Fix the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again",
         )
 
 
@@ -222,11 +222,11 @@ def _has_grown(state: Properties, inputs: Properties) -> bool:
     return any(size and size != before.get(mount) for mount, size in inputs["volumes"].items())
 
 
-_MEND = "Mend the cause, then run `pulumi up` again, or raise the node's `ec2.generation` for a new instance"
+_FIX = "Fix the cause, then run `pulumi up` again, or raise the node's `ec2.generation` for a new instance"
 
 
 def _told(boot: Boot) -> str:
-    return "; ".join(boot.errors) + f". Its last words:\n{boot.words}"
+    return "; ".join(boot.errors) + f". Last log lines:\n{boot.words}"
 
 
 def _key(public: Any) -> Any:

@@ -145,7 +145,7 @@ class Rollout(Resource):
         return {**unknown, **inputs}
 
     async def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
-        """Give birth to the cluster, or resume the one whose data all hosts hold.
+        """Bootstrap the cluster, or resume the one whose data all hosts hold.
 
         Where it takes the place of a former Rollout, it goes on from what that one knew.
         """

@@ -28,7 +28,7 @@ def _staged(inputs: Mapping[str, Any]) -> tuple[Properties, list[tuple[str, str,
 
 
 def _valid_from(leaves: Mapping[str, str]) -> str:
-    """Return the moment from which all leafs are valid, as ISO 8601 in UTC."""
+    """Return the moment from which all leaf certificates are valid, as ISO 8601 in UTC."""
     starts = [x509.load_pem_x509_certificate(pem.encode()).not_valid_before_utc for pem in leaves.values()]
     return max(starts, default=datetime.datetime.fromtimestamp(0, datetime.UTC)).isoformat()
 

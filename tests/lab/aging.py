@@ -50,7 +50,7 @@ def _signers(stack: Stack) -> dict[str, tuple[x509.Certificate, Any]]:
 
 
 def let_all_end(stack: Stack, within: datetime.timedelta) -> None:
-    """Make all leafs of a stack end `within` that time, which may be negative, in the state and on the hosts."""
+    """Make a stack's leaf certificates end `within` that time, which may be negative, in the state and on the hosts."""
     end = datetime.datetime.now(datetime.UTC).replace(microsecond=0) + within
     signers, state = _signers(stack), json.loads(stack.export())
     aged: dict[str, str] = {}

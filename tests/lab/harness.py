@@ -254,7 +254,7 @@ class Stack:
         return {node: main_pid(host) for node, host in self.hosts.items()}
 
     def cluster_ids(self) -> set[str]:
-        """Return the cluster ids that the hosts' born markers name."""
+        """Return the cluster ids that the hosts' bootstrap markers name."""
         script = "sed -n 's/^cluster=//p' /etc/etcd/born"
         return {host.run(script).stdout.strip() for host in self.hosts.values()}
 

@@ -59,7 +59,7 @@ def test_a_member_that_refuses_to_start_shows_its_last_words(fresh: MakeHosts, m
     # A trial start would find it before any member is started.
     stack.config["trial_start"] = False
     said = stack.refused()
-    assert "etcd-2: etcd ended at its start. Its last words:" in said
+    assert "etcd-2: etcd ended at its start. Last log lines:" in said
     assert "cannot assign requested address" in said
     assert "etcd-1: " not in said
     assert "etcd-3: " not in said

@@ -77,7 +77,7 @@ def test_a_member_that_answers_gives_way_to_an_empty_host_only_where_that_is_con
     with Writer(Client(stack, tools)) as writer:
         stack.config["nodes"]["etcd-2"]["replaces"] = ids["etcd-2"]
         stack.up()
-        measure("one of 3 gives way to a new host", writer)
+        measure("one of 3 is replaced by a new host", writer)
     _is_whole(stack, cluster_id)
     del stack.config["nodes"]["etcd-2"]["replaces"]
     assert _others(stack.pids(), "etcd-2") == _others(pids, "etcd-2")

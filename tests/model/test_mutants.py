@@ -85,7 +85,7 @@ MUTANTS: dict[str, Row] = {
     "a restart with a host down": (Mutant(rolling.restarts, never_refuses(Reason.HOST_DOWN_DURING_CHANGE)), ("HSD", "SSD")),
     "the leader restarts first": (Mutant(rolling.restarts, replaces("cluster.leads(name)", "not cluster.leads(name)")), ("SSS",)),
     "the sick are not first": (Mutant(rolling.restarts, replaces("name in cluster.serving", "name not in cluster.serving")), ("SSk", "SSSSk")),
-    "old leafs stay": (Mutant(rolling.certificates, never_plans(SwitchCertificates)), ("HHC",)),
+    "old leaf certificates stay": (Mutant(rolling.certificates, never_plans(SwitchCertificates)), ("HHC",)),
     "no snapshot": (Mutant(versions.before_restarts, never_plans(SaveSnapshot)), ("VVV",)),
     "another version with an alarm": (Mutant(versions.before_restarts, never_refuses(Reason.ALARM_PREVENTS_VERSION)), ("VVV",)),
     "no check for v2 data": (Mutant(versions.before_restarts, never_plans(CheckV2Store)), ("VVV",)),

@@ -296,7 +296,7 @@ def told(world: World, wish: Wish) -> str:
 # all clusters
 
 # healthy, stale, wrong version, powered off, unreachable but serving, stopped, stopped and stale, wiped,
-# wiped and confirmed, removed behind our back, birth not recorded, old leafs, sick, sick on a stale revision,
+# wiped and confirmed, removed behind our back, birth not recorded, old leaf certificates, sick, sick on a stale revision,
 # a disk of another member, moved with its data, replaced by an empty host, the same with the old member alive,
 # and that confirmed, a copy of the disk elsewhere while the member runs, a host that another cluster has by now,
 # switched to a former revision that was then taken back, sick on the wanted revision with a former one that served,

@@ -13,8 +13,8 @@ def test_a_problem_is_one_line() -> None:
 
 
 def test_what_to_do_follows_quoted_log_lines_on_a_line_of_its_own() -> None:
-    problem = Problem(Reason.START_FAILED, "a", "etcd ended. Its last words:\nbind: no such address\n", "Correct it")
-    assert str(problem) == "a: etcd ended. Its last words:\nbind: no such address\nCorrect it."
+    problem = Problem(Reason.START_FAILED, "a", "etcd ended. Last log lines:\nbind: no such address\n", "Correct it")
+    assert str(problem) == "a: etcd ended. Last log lines:\nbind: no such address\nCorrect it."
 
 
 def test_a_host_without_a_route_is_told_in_the_systems_words() -> None:

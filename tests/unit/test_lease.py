@@ -121,7 +121,7 @@ def test_a_lease_is_given_back_after_a_failure_too() -> None:
 
     async def fail() -> None:
         async with held({"a": host}, 1, "run-1", 0):  # type: ignore[dict-item]
-            raise ClusterError.of(Reason.STEP_FAILED, "a", "it failed", "Mend it")
+            raise ClusterError.of(Reason.STEP_FAILED, "a", "it failed", "Fix it")
 
     with pytest.raises(ClusterError, check=because(Reason.STEP_FAILED, "a")):
         asyncio.run(fail())

@@ -31,7 +31,7 @@ TEXTS: dict[Reason, str] = {
         " 'admin' NOPASSWD sudo there, or set `ssh.user` to root."
     ),
     Reason.COMMAND_FAILED: (
-        "a: mv: cannot move: No space left on device. Mend it on the host and run `pulumi up` again."
+        "a: mv: cannot move: No space left on device. Fix it on the host, then run `pulumi up` again."
     ),
     Reason.COMMAND_TIMED_OUT: (
         "a: a command on the host did not finish within 0.1 s. Look at the host's load and disks, then run "
@@ -158,7 +158,7 @@ TEXTS: dict[Reason, str] = {
         '"a000000000000063"` that an empty member takes its place.'
     ),
     Reason.DATA_MISSING_WITHOUT_QUORUM: (
-        "b: it has no data, but a knows a cluster that was born; the disk was wiped, replaced or is not "
+        "b: it has no data, but a knows a cluster that was bootstrapped; the disk was wiped, replaced or is not "
         "mounted. Mount the disk, or restore the cluster from a snapshot; an empty member never starts by "
         "itself."
     ),
@@ -357,7 +357,7 @@ TEXTS: dict[Reason, str] = {
         " or give it up with `abandon_unreachable` (docs/remove.md), then destroy again."
     ),
     Reason.START_FAILED: (
-        "a: etcd ended at its start. Its last words:\n"
+        "a: etcd ended at its start. Last log lines:\n"
         "  bind: address already in use\n"
         "Correct the cause and run `pulumi up` again."
     ),
@@ -404,9 +404,9 @@ TEXTS: dict[Reason, str] = {
         "without a raised generation."
     ),
     Reason.INSTANCE_NOT_READY: (
-        "etcd-1: cloud-init did not end within 600 s; it is at init. Its last words:\n"
+        "etcd-1: cloud-init did not end within 600 s; it is at init. Last log lines:\n"
         "getting there\n"
-        "Mend the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again."
+        "Fix the cause, or raise `ec2.deadlines.ready`, then run `pulumi up` again."
     ),
 }
 

@@ -68,7 +68,7 @@ class Direction:
 
 
 def relay(one: socket.socket, other: socket.socket, seconds: float, loss: float) -> None:
-    """Relay until the process is told to end."""
+    """Relay until a signal ends the process."""
     directions = {
         one.fileno(): Direction(one, other, seconds, loss),
         other.fileno(): Direction(other, one, seconds, loss),

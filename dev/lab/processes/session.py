@@ -34,7 +34,7 @@ class ProcessSession:
 
     @property
     def status(self) -> int | None:
-        """How the command ended, None while it runs; a signal is told as its negative number."""
+        """How the command ended, None while it runs; a signal is its negative number."""
         if self._process.returncode is not None:
             return self._process.returncode
         end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -9,13 +9,13 @@ from etcd_cluster.reasons import Reason
 def without_foreign_hosts(observed: Observed, target: Target) -> Observed:
     """Return the observation in which a leaving node's host that is no longer this cluster's counts as unreachable.
 
-    What runs there is neither asked nor stopped. The hosts of wanted nodes are refused instead, see `birth`.
+    What runs there is neither asked nor stopped. The hosts of wanted nodes are refused instead, see `not_serving`.
     """
     staying = [host for name, host in observed.items() if isinstance(host, HostFacts) and name in target.members]
     owners = {host.stamp.cluster for host in staying if host.stamp}
     ids = {target.cluster_id or ""}.union(*(cluster_ids(host) for host in staying)) - {""}
     return {
-        name: _stranger(name)
+        name: _foreign_host(name)
         if name in target.leaving and isinstance(host, HostFacts) and _is_foreign(name, host, owners, ids)
         else host
         for name, host in observed.items()
@@ -31,7 +31,7 @@ def _is_foreign(name: str, host: HostFacts, owners: set[str], ids: set[str]) -> 
     return host.stamp is None and not own and (host.is_running or host.has_wal)
 
 
-def _stranger(name: str) -> Problem:
+def _foreign_host(name: str) -> Problem:
     return Problem(
         Reason.FOREIGN_HOST,
         name,

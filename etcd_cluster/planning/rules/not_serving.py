@@ -1,4 +1,4 @@
-"""The plan for a cluster of which no member serves: never born, interrupted at birth, or stopped."""
+"""The plan for a cluster of which no member serves: never bootstrapped, interrupted in its bootstrap, or stopped."""
 
 from collections.abc import Mapping
 
@@ -96,7 +96,7 @@ def refuse_copies(facts: Mapping[str, HostFacts], cluster: ClusterState) -> None
 def plan_silent(
     facts: Mapping[str, HostFacts], leaving: Mapping[str, HostFacts], down: Mapping[str, Problem], target: Target
 ) -> Plan:
-    """Return the plan; `new` only if all hosts answer and nothing tells of a cluster that was born.
+    """Return the plan; `new` only if all hosts answer and nothing tells of a cluster that was bootstrapped.
 
     `facts` and `down` are those of the wanted nodes. Members of `leaving` nodes start too: the cluster may need
     their votes until it can remove them.
@@ -156,8 +156,8 @@ def _start_stopped(
                 Problem(
                     Reason.DATA_MISSING_WITHOUT_QUORUM,
                     name,
-                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was born; "
-                    "the disk was wiped, replaced or is not mounted",
+                    f"it has no data, but {as_text(with_data or ['this stack'])} knows a cluster that was "
+                    "bootstrapped; the disk was wiped, replaced or is not mounted",
                     "Mount the disk, or restore the cluster from a snapshot; an empty member never starts by itself",
                 )
                 for name in without

@@ -15,7 +15,7 @@ from etcd_cluster.ssh.session import as_text
 
 
 def certificates(cluster: ClusterState) -> list[Step]:
-    """Put staged leafs into use, once every running member's loaded bundle verifies them."""
+    """Put staged leaf certificates into use, once every running member's loaded bundle verifies them."""
     wanted = {name: host for name, host in cluster.facts.items() if name in cluster.target.members}
     leaves = stale_leaves(wanted, cluster.target)
     if not leaves:

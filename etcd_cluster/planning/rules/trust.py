@@ -1,7 +1,8 @@
 """Which certificates may be used while: nobody may meet one that its loaded CA bundle does not verify.
 
-A member reads its leafs at each new connection, but its CA bundles only at its start (etcd, transport/listener.go).
-So a bundle is widened by a roll of restarts first, leafs change then, and a bundle is narrowed last.
+A member reads its leaf certificates at each new connection, but its CA bundles only at its start (etcd,
+transport/listener.go).
+So a bundle is widened by a roll of restarts first, leaf certificates change then, and a bundle is narrowed last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from etcd_cluster.reasons import Reason
 
 
 def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tuple[str, str, str]]:
-    """Return which staged leafs some running member's loaded bundle does not verify: node, purpose, that member."""
+    """Return the staged leaf certificates that a running member does not verify: node, purpose and that member."""
     found = []
     for name in names:
         staged = facts[name].staged_trust
@@ -32,7 +33,7 @@ def unverified(facts: Mapping[str, HostFacts], names: Iterable[str]) -> list[tup
 
 
 def must_widen_first(cluster: ClusterState, names: Iterable[str]) -> bool:
-    """Return whether restarts must come before these leafs; refuses leafs that no restart would make known."""
+    """Return whether restarts must come before these leaf certificates; refuses those that none would make known."""
     pending = unverified(cluster.facts, names)
     for name, purpose, other in pending:
         staged, leaf = cluster.facts[other].staged_trust, cluster.facts[name].staged_trust
@@ -78,7 +79,7 @@ def refuse_lost_clients(cluster: ClusterState, names: Iterable[str]) -> None:
 
 
 def refuse_narrow(cluster: ClusterState, names: Iterable[str]) -> None:
-    """Refuse bundles that do not verify the leafs that the members use."""
+    """Refuse bundles that do not verify the leaf certificates that the members use."""
     for name in names:
         staged = cluster.facts[name].staged_trust
         if staged is None:

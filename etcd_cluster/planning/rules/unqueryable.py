@@ -47,7 +47,7 @@ def why(host: HostFacts) -> str:
 
 
 def problems(facts: Mapping[str, HostFacts]) -> list[Problem]:
-    """Return what is told of the members that cannot be asked."""
+    """Return what is reported of the members that cannot be asked."""
     return [
         Problem(Reason.QUERY_FAILED, name, why(host), _LOOK)
         for name, host in sorted(facts.items())

@@ -1,4 +1,4 @@
-"""What the user is told beside EC2's own words."""
+"""What the user reads beside EC2's own words."""
 
 import pytest
 

@@ -200,7 +200,7 @@ OLD, NEW = "old-ca", "new-ca"
 
 
 def trusting(*authorities: str, issuer: str) -> Trust:
-    """Return bundles with these CAs beside leafs of one."""
+    """Return bundles with these CAs beside leaf certificates of one."""
     return Trust(frozenset(authorities), frozenset(authorities), issuer, issuer)
 
 
@@ -226,7 +226,7 @@ def test_leafs_from_a_ca_that_nobody_trusts_are_refused() -> None:
 def test_leafs_wait_for_the_restarts_that_widen_the_bundles() -> None:
     seen = rotating(trusting(OLD, issuer=OLD), trusting(OLD, NEW, issuer=NEW))
     due = steps(seen, target(revision="r2", certificates="c2"))
-    assert [type(step) for step in due] == [Restart] * 3, "the leafs come when all have loaded the new CA"
+    assert [type(step) for step in due] == [Restart] * 3, "the leaf certificates come when all have loaded the new CA"
 
 
 def test_one_member_that_has_not_loaded_the_new_ca_holds_all_leafs() -> None:
@@ -264,7 +264,9 @@ def test_members_may_leave_a_ca_and_forget_it_in_one_run() -> None:
         return Trust(frozenset({OLD}), frozenset(peers), OLD, issuer)
 
     due = steps(rotating(trust({OLD, NEW}, OLD), trust({NEW}, NEW)), target(revision="r2", certificates="c2"))
-    assert due == [SwitchCertificates(("a", "b", "c"))], "the restarts are planned once the leafs are in use"
+    assert due == [SwitchCertificates(("a", "b", "c"))], (
+        "the restarts are planned once the leaf certificates are in use"
+    )
 
 
 def test_a_ca_that_was_renewed_with_its_key_rolls_like_any_setting() -> None:

@@ -46,7 +46,7 @@ def certificate(name: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_
 
 
 def running(client: str = "client", peer: str = "peer", stamp: Stamp | None = OWN) -> HostFacts:
-    """Return a host whose member runs with leafs of these CAs."""
+    """Return a host whose member runs with leaf certificates of these CAs."""
     leaves = {}
     for purpose, name in (("server", client), ("peer", peer)):
         key, _ = authority(name)

@@ -300,7 +300,9 @@ def test_a_service_stages_its_revision_and_its_leafs(hosts: Hosts) -> None:
         ("/etc/etcd/certificates", outputs["certificates"], "etcd"),
     ]
     assert b"server key\n" in hosts.runs[1][1] and b"server key\n" not in hosts.runs[0][1]
-    assert outputs["valid_from"] == "2030-01-01T00:00:07+00:00", "all leafs are valid from the last one's start"
+    assert outputs["valid_from"] == "2030-01-01T00:00:07+00:00", (
+        "all leaf certificates are valid from the last one's start"
+    )
 
 
 def test_a_preview_of_a_service_names_what_will_be_staged(hosts: Hosts) -> None:

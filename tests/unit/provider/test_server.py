@@ -158,7 +158,7 @@ async def test_a_fault_of_the_program_says_so_without_its_stack_or_its_values(th
     status = await refused(thing, KeyError("-----BEGIN PRIVATE KEY-----"))
     details = status.details() or ""
     assert status.code() == grpc.StatusCode.INTERNAL
-    assert details.startswith("a fault of this program: KeyError at _note, line ")
+    assert details.startswith("internal error: KeyError at _note, line ")
     assert "PRIVATE KEY" not in details and "Traceback" not in details and 'File "' not in details
 
 

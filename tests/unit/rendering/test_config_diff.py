@@ -1,4 +1,4 @@
-"""What a user reads: which settings differ, etcd's last words; and who trusts whom, read from PEM."""
+"""What a user reads: which settings differ, etcd's last log lines; and who trusts whom, read from PEM."""
 
 import datetime
 import json
@@ -80,7 +80,7 @@ def test_a_value_of_an_environment_file_reads_back(value: str) -> None:
     assert parse_environment(revision.environment_text({"ETCD_NAME": value})) == {"ETCD_NAME": value}
 
 
-# last words
+# last log lines
 
 
 def line(**fields: str) -> str:

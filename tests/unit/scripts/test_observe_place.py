@@ -148,7 +148,9 @@ def test_a_switch_that_was_interrupted_is_seen_in_both_directories(host: Namespa
     (old / "moving").touch()
     host.out(scripts.script("record_served", config=str(new), revision="r1", of=str(old)))
     activate(host, tmp_path, new, "r2", str(old))
-    assert (new / "certificates" / "c1" / "etcdctl.pem").exists(), "the leafs were staged in the former directory only"
+    assert (new / "certificates" / "c1" / "etcdctl.pem").exists(), (
+        "the leaf certificates were staged in the former directory only"
+    )
     assert not (old / "moving").exists()
     with running(host, tmp_path, old, "https://0.0.0.0:2379"):
         seen = look(host, tmp_path)

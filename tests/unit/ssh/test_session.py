@@ -246,7 +246,7 @@ async def test_a_failed_command_says_why_on_which_node() -> None:
     async with serving() as server:
         session = await connect("a", server.address())
         error = await refused(session.run("echo 'no space left.' >&2; exit 1", seconds=10))
-        assert str(error) == "a: no space left. Mend it on the host and run `pulumi up` again."
+        assert str(error) == "a: no space left. Fix it on the host, then run `pulumi up` again."
         silent = await refused(session.run("exit 3", seconds=10))
         assert "a: exit status 3. " in str(silent)
         await session.close()
