@@ -202,7 +202,7 @@ def test_a_host_whose_processes_were_killed_starts_again(pair: tuple[Host, Host]
 
 MAKE_AND_WAIT = """
 import os, sys
-from lab.hosts import Lab
+from dev.lab.hosts import Lab
 lab = Lab.open(sys.argv[1], owner=os.getpid())
 host, = lab.start(1)
 host.disk("/data", 16)
