@@ -70,7 +70,7 @@ def up() -> None:
     """Make what is missing, start the hosts, bring the stack up, and say how to look around."""
     if why := packages.unfit():
         raise LabError(f"This machine cannot run the lab: {why}\n{_OWN_HOSTS}")
-    _call("-m", "lab", "up", str(_HOSTS), "--install")
+    _call("-m", "dev.lab", "up", str(_HOSTS), "--install")
     _call("-m", "dev.toolchain", "prepare")
     pulumi = _Pulumi()
     if not pulumi.has_stack():

@@ -1,4 +1,4 @@
-"""`python -m bench.by_hand`: the program against the same work by hand, on the same hosts in one run."""
+"""`python -m dev.bench.by_hand`: the program against the same work by hand, on the same hosts in one run."""
 
 import argparse
 import os
@@ -74,7 +74,7 @@ def _facts() -> dict[str, str]:
 
 def main() -> int:
     """Measure, print the page, and write it down when asked."""
-    parser = argparse.ArgumentParser(prog="python -m bench.by_hand", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev.bench.by_hand", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="how often each is measured (5)")
     parser.add_argument("--write", action="store_true", help=f"keep the page in {RESULTS.relative_to(CHECKOUT)}")
     arguments = parser.parse_args()
