@@ -59,12 +59,12 @@ StrictHostKeyChecking yes
         "ARCH": releases.architecture(),
         "SSH_CONFIG": str(site.folder / "ssh_config"),
         "WORK": str(work),
-        "TEMPLATE": str(CHECKOUT / "bench" / "etcd.service.template"),
+        "TEMPLATE": str(Path(__file__).with_name("etcd.service.template")),
     }
     cert = "/etc/etcd/cert/etcd"
     etcdctl = f"/opt/k8s/bin/etcdctl --cacert=/etc/kubernetes/cert/ca.pem --cert={cert}.pem --key={cert}-key.pem"
     return measure(
-        ["sh", str(CHECKOUT / "bench" / "by_hand.sh")],
+        ["sh", str(Path(__file__).with_name("by_hand.sh"))],
         folder=work,
         environment=environment,
         log=site.folder / "log",
