@@ -52,7 +52,7 @@ types: install ## Check the types
 	@$(BIN)/mypy
 
 .PHONY: test-unit
-test-unit: install ## Run the tests that need no lab; takes seconds
+test-unit: install ## Run the tests that need no lab; takes minutes
 	@$(BIN)/pytest tests/unit tests/model tests/program -q -n 2 -m "not long"
 
 .PHONY: test

@@ -87,7 +87,7 @@ Look around:
   eval "$(make -s env)"              # pulumi, its home and the backend, for this shell
   pulumi stack output members -s {_STACK}
   pulumi preview -s {_STACK}              # after a change in Pulumi.{_STACK}.yaml
-  {Path(sys.executable).relative_to(_CHECKOUT)} -m lab ssh h1     # a shell on the first host
+  {Path(sys.executable).relative_to(_CHECKOUT)} -m dev.lab ssh h1  # a shell on the first host
   make down                          # destroys the cluster and its hosts"""
     )
 
