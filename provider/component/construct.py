@@ -44,7 +44,8 @@ class _Component(Provider):
         for warning in self._given.warnings:
             pulumi.warn(warning)
         hosts = ClusterHosts(nodes={node: self._host(node) for node in settings.nodes}, made=self._makers)
-        cluster = Cluster(name, ClusterArgs(settings=settings, hosts=hosts), options, health=ServedHealth)
+        own = _with_own_provider(name, options or pulumi.ResourceOptions())
+        cluster = Cluster(name, ClusterArgs(settings=settings, hosts=hosts), own, health=ServedHealth)
         return ConstructResult(cluster.urn, outputs(cluster))
 
     def _host(self, node: str) -> ClusterHost:
@@ -66,6 +67,20 @@ class _Component(Provider):
         future.set_result(value)
         is_known.set_result(known)
         return pulumi.Output(set(self._makers), future, is_known)
+
+
+def _with_own_provider(name: str, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Give the cluster a provider process of its own, unless the program has chosen one.
+
+    What a process remembers of a run is that of one cluster: two in one program may have nodes of the same names.
+    """
+    chosen = options.providers if isinstance(options.providers, Mapping) else {}
+    if "etcd" in chosen:
+        return options
+    # A parent that is known only by its URN has no `protect` for the SDK to inherit.
+    beside = pulumi.ResourceOptions(parent=options.parent, protect=False)
+    provider = pulumi.ProviderResource("etcd", f"{name}-etcd", {}, beside)
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(providers={**chosen, "etcd": provider}))
 
 
 def outputs(cluster: Cluster) -> dict[str, pulumi.Input[Any]]:

@@ -1,5 +1,6 @@
 """The cluster in programs of other languages."""
 
+import copy
 import json
 import re
 import shutil
@@ -89,6 +90,43 @@ def test_a_program_in_yaml_creates_changes_and_removes_a_cluster(
     assert said.index("main-rollout deleted") < min(removed)
     assert max(removed) < min(match.start() for match in re.finditer(r"local:Command host-\d deleting", said))
     assert not any(inventory(host) ^ known for host, known in zip(hosts, before, strict=True))
+
+
+@pytest.mark.long
+def test_two_clusters_of_one_program_have_nothing_to_do_with_each_other(
+    site: Lab, fresh: MakeHosts, make_program: MakeProgram
+) -> None:
+    """Their nodes have the same names; what a provider remembers of a run is one cluster's."""
+    hosts = fresh(2)
+    text = example(site)
+    cluster = text["resources"]["main"]
+    for name, host in zip(("first", "second"), hosts, strict=True):
+        own = copy.deepcopy(cluster)
+        own["properties"]["nodes"] = {"etcd-1": {"address": host.address}}
+        text["resources"][name] = own
+    for name in ("main", "host-1", "host-2", "host-3"):
+        del text["resources"][name]
+    text["outputs"] = {name: f"${{{name}.clusterId}}" for name in ("first", "second")}
+    program = make_program(hosts, text)
+    lay_files(program, site)
+    program.up()
+    ids, pids = program.outputs(), program.pids()
+    assert len(set(ids.values())) == 2
+
+    second = text["resources"]["second"]["properties"]
+    second["etcd"]["heartbeat-interval"] = 300
+    second["paths"] = {"dataDir": "/srv/etcd"}
+    program.up()
+    after = program.pids()
+    assert after["etcd-1"] == pids["etcd-1"] and after["etcd-2"] not in (0, pids["etcd-2"])
+    assert program.outputs() == ids
+    assert program.preview("--expect-no-changes").returncode == 0
+
+    del text["resources"]["second"], text["outputs"]["second"]
+    program.up()
+    assert program.pids() == {"etcd-1": pids["etcd-1"], "etcd-2": 0}
+    assert untouched(hosts[1])
+    program.destroy()
 
 
 def test_the_package_is_added_from_the_plugins_folder(make_program: MakeProgram) -> None:
