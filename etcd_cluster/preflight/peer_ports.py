@@ -53,11 +53,11 @@ def _problem(start: str, end: str, member: Member, way: Way) -> Problem | None:
             f"`nodes.{end}.ssh.host` may be what only this machine knows",
         )
     if way in (Way.SILENT, Way.CUT):
-        what = f"has no answer within {_SECONDS} s" if way is Way.SILENT else "gets the answer that there is no route"
+        why = f"no answer within {_SECONDS} s" if way is Way.SILENT else "no route to it"
         return Problem(
             Reason.PEER_PORT_UNREACHABLE,
             start,
-            f"it {what} from {where}, where {end} is to serve its peers",
+            f"it cannot reach {where}, where {end} is to serve its peers: {why}",
             f"Let the hosts reach each other at TCP port {member.peer_port} (firewall, security group, routes)",
         )
     return None

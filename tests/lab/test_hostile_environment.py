@@ -135,7 +135,7 @@ def test_a_peer_port_that_a_firewall_closes_is_named_before_any_host_is_touched(
     for said in (done.stdout, stack.refused()):
         for node in ("etcd-1", "etcd-3"):
             place = f"{hosts[1].address}:2380, where etcd-2 is to serve its peers"
-            assert f"{node}: it has no answer within 5 s from {place}" in said
+            assert f"{node}: it cannot reach {place}: no answer within 5 s" in said
         assert "Let the hosts reach each other at TCP port 2380 (firewall, security group, routes)" in said
         assert "etcd-2: it has" not in said
     assert [inventory(host) for host in hosts] == before

@@ -116,7 +116,7 @@ TEXTS: dict[Reason, str] = {
         "machine knows."
     ),
     Reason.PEER_PORT_UNREACHABLE: (
-        "a: it has no answer within 5 s from 192.0.2.2:2380, where b is to serve its peers. Let the hosts "
+        "a: it cannot reach 192.0.2.2:2380, where b is to serve its peers: no answer within 5 s. Let the hosts "
         "reach each other at TCP port 2380 (firewall, security group, routes)."
     ),
     Reason.UNIT_MASKED: (

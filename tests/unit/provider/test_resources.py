@@ -737,7 +737,7 @@ def test_hosts_that_do_not_reach_each_other_are_refused_before_the_first_start(h
     assert check(hosts, {}, TWO)[1] == []
     hosts.ways = {("a", "192.0.2.2"): Way.SILENT}
     (failure,) = check(hosts, {}, TWO)[1]
-    assert failure.startswith("a: it has no answer within 5 s from 192.0.2.2:2380, where b is to serve its peers.")
+    assert failure.startswith("a: it cannot reach 192.0.2.2:2380, where b is to serve its peers: no answer within 5 s.")
 
 
 def test_hosts_that_do_not_reach_a_new_one_are_warned_of_where_a_cluster_runs(hosts: Hosts) -> None:
@@ -747,7 +747,7 @@ def test_hosts_that_do_not_reach_a_new_one_are_warned_of_where_a_cluster_runs(ho
     }
     hosts.ways = {("a", "192.0.2.2"): Way.SILENT}
     check(hosts, {"owner": "o"}, TWO)
-    assert any("from 192.0.2.2:2380, where b is to serve its peers" in line for line in hosts.told)
+    assert any("reach 192.0.2.2:2380, where b is to serve its peers" in line for line in hosts.told)
 
 
 def test_each_way_that_is_closed_is_warned_of_though_one_host_is_at_its_start(hosts: Hosts) -> None:
