@@ -56,13 +56,13 @@ def _changed(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
 def _seen(props: dict[str, Any]) -> dict[str, Any]:
     addresses, members = _parts(props)
     try:
-        host = asyncio.run(health.check(addresses, members, int(props["seconds"])))
+        found = asyncio.run(health.check(addresses, members, int(props["seconds"])))
     except ClusterError as error:
-        host = [
+        found = [
             health.MemberHealth(name, "", member.client_url, healthy=False, error=str(error.problems[0].what))
             for name, member in members.items()
         ]
-    return {**props, **health.summary(host)}
+    return {**props, **health.summary(found)}
 
 
 def _parts(props: Mapping[str, Any]) -> tuple[dict[str, Address], dict[str, Member]]:
@@ -74,11 +74,11 @@ def _parts(props: Mapping[str, Any]) -> tuple[dict[str, Address], dict[str, Memb
 def _outputs(props: dict[str, Any]) -> dict[str, Any]:
     addresses, members = _parts(props)
     try:
-        host = asyncio.run(health.wait(addresses, members, int(props["seconds"])))
+        found = asyncio.run(health.wait(addresses, members, int(props["seconds"])))
     except ClusterError as error:
         # The SDK puts words of gRPC in front of it, on a line of their own.
         raise RuntimeError(f"\n{error}") from None
-    return {**props, **health.summary(host)}
+    return {**props, **health.summary(found)}
 
 
 class ClusterHealth(Resource, module="etcd", name="ClusterHealth"):

@@ -63,7 +63,7 @@ def layout(settings: Settings) -> Layout:
 
 
 def members(settings: Settings, addresses: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Output[dict[str, Any]]]:
-    """Return the members as inputs, see `etcd.member`; `addresses` are those of the nodes."""
+    """Return the members as inputs, see `specs.member`; `addresses` are those of the nodes."""
     # Where clients and peers share an authority, only the common name tells a peer from a client.
     more = {"peer-cert-allowed-cn": settings.certificates.subject.common_name} if settings.ca.shared else {}
 

@@ -27,7 +27,7 @@ class NodeArgs:
     settings: Settings
     host: ClusterHost
     member: pulumi.Input[Any]
-    """The member as inputs, see `etcd.member`."""
+    """The member as inputs, see `specs.member`."""
     former_addresses: pulumi.Input[Sequence[str]]
     """Addresses that the member had before; its certificates carry them too."""
     preflight: Preflight

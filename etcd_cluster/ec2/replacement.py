@@ -110,7 +110,7 @@ def judge(name: str, members: Mapping[str, Member], observed: Observed, answers:
 
 def _without_a_cluster(name: str, facts: Mapping[str, HostFacts], observed: Observed) -> Judgement:
     if not facts and len(observed) > 1:
-        problems = [host for host in observed.values() if isinstance(host, Problem)]
+        problems = [each for each in observed.values() if isinstance(each, Problem)]
         raise ClusterError(
             Problem(
                 Reason.INSTANCE_REPLACEMENT_UNSAFE,

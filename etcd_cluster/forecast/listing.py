@@ -111,7 +111,7 @@ def _staged_trust(staging: Staging | None, host: HostFacts, is_first: bool) -> T
     """Return whom a member will trust, and who has issued its certificates.
 
     In a stack that has members, certificates are issued only by a CA that the last run made them trust
-    (`etcd.rotation`), so what runs verifies new ones.
+    (`certificates.rotation`), so what runs verifies new ones.
     """
     loaded = host.loaded_trust
     if staging is None or loaded is None:

@@ -110,7 +110,7 @@ def plan(
     """
     observed = without_foreign_hosts(observed, target)
     facts = {name: host for name, host in sorted(observed.items()) if isinstance(host, HostFacts)}
-    down = {name: host for name, host in sorted(observed.items()) if isinstance(host, Problem)}
+    down = {name: each for name, each in sorted(observed.items()) if isinstance(each, Problem)}
     staying = {name: host for name, host in facts.items() if name in target.members}
     wanted_down = {name: problem for name, problem in down.items() if name in target.members}
     refuse_foreign_data(staying, target)

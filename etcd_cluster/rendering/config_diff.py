@@ -12,7 +12,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """Read an environment file as `render` writes it."""
+    """Read an environment file as `rendering.revision` writes it."""
     matches = (_LINE.match(line) for line in text.splitlines())
     return {match[1]: _ESCAPED.sub(r"\1", match[2]) for match in matches if match}
 

@@ -41,7 +41,7 @@ class Member:
     """One member as the settings ask for it; ports are TCP ports, `options` are etcd's own, without dashes.
 
     `service_start` is systemd's deadline for a start, in seconds. `former_addresses` are those that clients and peers
-    may still know, see `etcd.former_addresses`.
+    may still know, see `certificates.former_addresses`.
     """
 
     name: str

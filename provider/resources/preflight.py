@@ -41,11 +41,11 @@ class Preflight(Resource):
     """`etcd:index:Preflight`: its check observes and plans, in every preview and every up.
 
     Inputs: `connections` and `members` by node name, `replaces` and `restored_cluster_id` (see Rollout),
-    `authorities` and `certificates` (see `etcd.rotation`), `architectures` (expected, by node name), `checksums`
+    `authorities` and `certificates` (see `rotation`), `architectures` (expected, by node name), `checksums`
     (by architecture), `source`, `stack`, `command_seconds`, `clock_seconds`, `trial_start` (whether Rollout makes one),
     `hosts` (the setting). The check adds `owner`, the random id of the cluster in this stack, `cluster_id` once there
     is one, `born`, the nodes that have had a member, to `members` their former addresses (see
-    `etcd.former_addresses`), and to `connections` the host keys that were trusted at first use.
+    `certificates.former_addresses`), and to `connections` the host keys that were trusted at first use.
     """
 
     type: ClassVar[str] = "etcd:index:Preflight"
